@@ -1,0 +1,29 @@
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: compare test check clean
+
+compare: .venv/compare  ## set everything up, and run the comparison
+	$(BIN)/python compare.py $(ARGS)
+
+test: .venv/dev  ## set everything up, and run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv
+
+.venv/compare: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/dev: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

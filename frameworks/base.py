@@ -1,0 +1,496 @@
+"""The contract: what all four classes do alike, and what each must write itself."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from numbers import Integral, Real
+from time import perf_counter
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from frameworks import devices, inputs, network, weights
+from frameworks.batches import Batches, scale
+from frameworks.epochs import Epochs
+from frameworks.loss import cross_entropy, softmax
+from frameworks.network import Block
+from frameworks.saving import Portable
+
+PREDICTED_AT_ONCE = 256  # images; bounds the memory of predictions
+
+
+class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator):
+    """A small convolutional network for images, as a scikit-learn classifier.
+
+    The network is, for each entry of `filters`, convolution 3x3 -> ReLU -> max pool
+    2x2; then, for each entry of `hidden_units`, dense -> ReLU; then dense to the
+    classes. It is trained by stochastic gradient descent with momentum on the softmax
+    cross-entropy. The same `random_state` gives the same initial weights and the same
+    batches in every framework.
+
+    Parameters
+    ----------
+    filters : sequence of int, default=(8,)
+        Filters of each convolution block.
+    hidden_units : sequence of int, default=()
+        Units of each hidden dense layer.
+    activation : {"relu", None}, default="relu"
+        None leaves out every ReLU.
+    epochs : int, default=5
+        Passes over the training images.
+    batch_size : int, default=64
+        Images a step; the last, short batch is kept.
+    learning_rate, momentum : float, default=0.01, 0.9
+        v = momentum v - learning_rate gradient; weight += v.
+    weight_decay : float, default=0.0
+        Times a kernel is added to the kernel's gradient; biases do not decay.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class, multiplied with `sample_weight`.
+    early_stopping : bool, default=False
+        Stop when the validation loss has not improved for `patience` epochs, and
+        take the best weights back.
+    validation_fraction : float, default=0.1
+        Share of the images that early stopping holds out without `validation_data`.
+    patience : int, default=5
+        Epochs.
+    warm_start : bool, default=False
+        Go on from the earlier fit.
+    image_shape : (h, w, c) or None, default=None
+        How the rows of a table X (n, d) are read; without it as (1, d, 1).
+    random_state : int, Generator, RandomState or None, default=None
+        Where initial weights and the order of the images come from.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        "auto" takes CUDA where the framework sees it.
+    dtype : {"float32", "float64"}, default="float32"
+        Of weights and computation.
+    init : {"shared", "native"}, default="shared"
+        "shared" draws Glorot uniform kernels and zero biases with NumPy, the same for
+        all four classes; "native" leaves the framework its own initialiser.
+    on_epoch_end : callable or None, default=None
+        Called as on_epoch_end(estimator, logs); returning True stops the fit.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    classes_ : (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        h * w * c.
+    n_iter_ : int
+        Epochs trained.
+    history_ : dict of str to list of float
+        One value an epoch: `loss` (cross-entropy, without decay) and `accuracy`, each
+        batch's own before its update, averaged over images; `seconds`; `val_loss` and
+        `val_accuracy` where there is validation data.
+    """
+
+    framework: ClassVar[str]  # the name under which it is imported
+
+    _parameter_constraints: ClassVar[dict] = {
+        "filters": ["array-like"],
+        "hidden_units": ["array-like"],
+        "activation": [StrOptions({"relu"}), None],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "image_shape": ["array-like", None],
+        "random_state": ["random_state", np.random.Generator],
+        "device": [StrOptions({"auto", "cpu", "cuda"})],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "init": [StrOptions({"shared", "native"})],
+        "on_epoch_end": [callable, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        filters: Sequence[int] = (8,),
+        hidden_units: Sequence[int] = (),
+        activation: str | None = "relu",
+        epochs: int = 5,
+        batch_size: int = 64,
+        learning_rate: float = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        class_weight: dict | str | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 5,
+        warm_start: bool = False,
+        image_shape: tuple[int, int, int] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        init: str = "shared",
+        on_epoch_end: Callable[[Self, dict], bool | None] | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.filters = filters
+        self.hidden_units = hidden_units
+        self.activation = activation
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.image_shape = image_shape
+        self.random_state = random_state
+        self.device = device
+        self.dtype = dtype
+        self.init = init
+        self.on_epoch_end = on_epoch_end
+        self.verbose = verbose
+
+    def __getattr__(self, name: str) -> Any:
+        """Say that the estimator is not fitted, where that is why `name` is missing."""
+        who = type(self).__name__
+        fitted = name.endswith("_") and not name.startswith("_")
+        if fitted and "classes_" not in vars(self):
+            raise NotFittedError(f"this {who} is not fitted yet: call fit first.")
+        raise AttributeError(f"{who!r} object has no attribute {name!r}")
+
+    # What each class writes itself, in this order.
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make the network, the optimiser and compiled functions."""
+
+    @abstractmethod
+    def forward(self, x: Any, layer: str = "output") -> Any:
+        """Return the output of the named layer, the logits by default, for a batch."""
+
+    def train_step(self, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        """Take one step on a batch; return its loss and accuracy before the step."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def fit_loop(
+        self, X: np.ndarray, y: np.ndarray, w: np.ndarray, epochs: range
+    ) -> None:
+        """Train for all the epochs, or until the base says stop."""
+
+    @abstractmethod
+    def predict_logits(self, x: np.ndarray, layer: str = "output") -> np.ndarray:
+        """Return a layer's output, (n, k) or (n, h, w, c), for images (n, h, w, c)."""
+
+    @abstractmethod
+    def get_weights(self) -> dict[str, np.ndarray]:
+        """Return copies of the weights by name, in the layout of all four classes."""
+
+    @abstractmethod
+    def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Load weights of the same names, shapes and dtypes."""
+
+    # What the classes build on.
+
+    def blocks(self) -> list[Block]:
+        """Return the convolution blocks, their windows clipped to the image."""
+        return network.blocks(self.image_shape_, self.filters)
+
+    def flat_shape(self) -> tuple[int, int, int]:
+        """Return (h, w, c) of what is flattened for the dense layers."""
+        return ([self.image_shape_] + [block.shape for block in self.blocks()])[-1]
+
+    def layer_names(self) -> list[str]:
+        """Return the names that `transform` takes, in order."""
+        return network.layer_names(self.filters, self.hidden_units)
+
+    def batches(
+        self, X: np.ndarray, y: np.ndarray, w: np.ndarray, epoch: int
+    ) -> Batches:
+        """Return the mini-batches x, y, w of one epoch, the same in all classes."""
+        seed = (self._shuffle_seed, epoch)
+        return Batches(X, y, w, seed=seed, batch_size=self.batch_size, dtype=self.dtype)
+
+    def record(self, loss: Any, accuracy: Any, images: int) -> None:
+        """Note the loss and accuracy of one step; device scalars are read later."""
+        self._epochs.step(loss, accuracy, images)
+
+    def end_epoch(self) -> bool:
+        """Record the epoch: history, validation, progress; return whether to stop."""
+        return self._epochs.end()
+
+    def check_weights(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return the given weights as arrays; ValueError unless they fit."""
+        return weights.check(given, like=self.get_weights())
+
+    # What users call.
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Train, and forget an earlier fit unless `warm_start`.
+
+        Parameters
+        ----------
+        X : (n, h, w, c), (n, h, w) or (n, d)
+            Images. uint8 pixels become x / 255 - 0.5, floats are taken as they are.
+        y : (n,)
+            Labels of any kind that scikit-learn takes.
+        sample_weight : (n,) or None
+            The loss of a batch is sum(w l) / sum(w).
+        validation_data : (X, y) or None
+            Evaluated after every epoch, outside `history_["seconds"]`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            A parameter or an input that cannot be used; the message says why.
+        ModuleNotFoundError
+            The framework is not installed.
+        """
+        go_on = self.warm_start and hasattr(self, "classes_")
+        self._fit(X, y, sample_weight, validation_data, self.epochs, go_on=go_on)
+        return self
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one epoch more; momentum and the random order go on.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : (n_classes,) or None
+            All labels that will ever come; needed in the first call, unless y holds
+            them all.
+
+        Returns
+        -------
+        self
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once: for partial_fit, "
+                "pass a dict."
+            )
+        go_on = hasattr(self, "classes_")
+        self._fit(X, y, sample_weight, None, 1, go_on=go_on, classes=classes)
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the label of each image, (n,)."""
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(1)]
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Return the probability of each class, (n, n_classes)."""
+        return softmax(self._logits(X), axis=1)
+
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return the logits (n, n_classes); for two classes their difference (n,)."""
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def transform(self, X: ArrayLike, layer: str | None = None) -> np.ndarray:
+        """Return the features of each image, flat (n, d), in the order h, w, c.
+
+        Parameters
+        ----------
+        X : (n, h, w, c), (n, h, w) or (n, d)
+            Images.
+        layer : str or None
+            One of `layer_shapes()`, a convolution or dense layer after its activation;
+            by default the last layer before the output.
+
+        Raises
+        ------
+        ValueError
+            There is no such layer.
+        """
+        check_is_fitted(self)
+        names = self.layer_names()
+        if layer is None:
+            layer = names[-2] if len(names) > 1 else names[-1]
+        if layer not in names:
+            raise ValueError(f"there is no layer {layer!r}: choose one of {names}.")
+        features = self._outputs(self._read_fitted(X), layer)
+        return features.reshape(len(features), -1)
+
+    def layer_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each layer's output for one image, in order."""
+        check_is_fitted(self)
+        image = np.zeros((1, *self.image_shape_), self.dtype)
+        with devices.scope(self.device_, self.framework):
+            return {
+                name: self.predict_logits(image, name).shape[1:]
+                for name in self.layer_names()
+            }
+
+    # How it is done.
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        epochs: int,
+        *,
+        go_on: bool,
+        classes: Any = None,
+    ) -> None:
+        self._validate_params()
+        network.check_sizes("filters", self.filters)
+        network.check_sizes("hidden_units", self.hidden_units)
+        X = inputs.read_images(self, X, fitted=go_on)
+        y = inputs.read_labels(self, X, y)
+        known = inputs.find_classes(y, classes, self.classes_ if go_on else None)
+        targets = inputs.encode_labels(known, y)
+        w = inputs.read_weights(sample_weight, self.class_weight, known, y, self.dtype)
+        if not go_on:
+            self._start(X, known)
+        elif self._built_for != self._network_settings():
+            self._build(self.get_weights())
+        self._train(X, targets, w, validation_data, epochs)
+
+    def _start(self, X: np.ndarray, classes: np.ndarray) -> None:
+        """Forget an earlier fit; make the network and its initial weights."""
+        rng = np.random.default_rng(self.random_state)
+        self._shuffle_seed, self._split_seed = rng.integers(2**32, size=2).tolist()
+        self.classes_ = classes
+        self.image_shape_ = X.shape[1:]
+        self.n_features_in_ = int(np.prod(self.image_shape_))
+        self._takes_bytes = X.dtype == np.uint8
+        self.history_: dict[str, list[float]] = {}
+        self.n_iter_ = 0
+        if self.init == "native":
+            weights.seed(self.framework, int(rng.integers(2**32)))
+        self._build()
+        if self.init == "shared" or self.framework == "numpy":  # NumPy draws nothing
+            self.set_weights(weights.glorot_uniform(self.get_weights(), rng))
+
+    def _build(
+        self,
+        carried: Mapping[str, np.ndarray] | None = None,
+        *,
+        any_device: bool = False,
+    ) -> None:
+        """Make the network anew, and note which attributes are the framework's."""
+        for name in getattr(self, "_built", ()):
+            delattr(self, name)
+        self.device_ = devices.choose(self.device, self.framework, any_device)
+        before = set(vars(self))
+        with devices.scope(self.device_, self.framework):
+            started = perf_counter()
+            self.build()
+            devices.synchronise()
+            seconds = perf_counter() - started
+        self._built = set(vars(self)) - before
+        self._built_for = self._network_settings()
+        self.build_seconds_ = seconds
+        if carried is not None:
+            self.set_weights(carried)
+
+    def _network_settings(self) -> tuple[Any, ...]:
+        """Return the parameters that a network, once built, has taken in."""
+        return (
+            tuple(self.filters),
+            tuple(self.hidden_units),
+            self.activation,
+            self.learning_rate,
+            self.momentum,
+            self.weight_decay,
+            self.device,
+            self.dtype,
+        )
+
+    def _train(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        w: np.ndarray,
+        validation_data: Any,
+        epochs: int,
+    ) -> None:
+        validate = None
+        if validation_data is not None:
+            X_val, y_val = self._read_validation(*validation_data)
+            validate = partial(self._evaluate, X_val, y_val, np.arange(len(X_val)))
+        elif self.early_stopping:
+            rows = np.flatnonzero(w)
+            _, held_out = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                stratify=y[rows],
+                random_state=self._split_seed,
+            )
+            w[held_out] = 0  # `batches` leaves them out
+            validate = partial(self._evaluate, X, y, held_out)
+        self._epochs = Epochs(self, epochs, int(np.count_nonzero(w)), validate)
+        try:
+            with devices.scope(self.device_, self.framework):
+                first = self.n_iter_
+                self.fit_loop(X, y, w, range(first, first + epochs))
+        finally:
+            self._epochs.close()
+            del self._epochs
+
+    def _evaluate(
+        self, X: np.ndarray, y: np.ndarray, rows: np.ndarray
+    ) -> tuple[float, float]:
+        """Return the mean loss and accuracy on some rows of X, y."""
+        loss = correct = 0.0
+        for start in range(0, len(rows), PREDICTED_AT_ONCE):
+            some = rows[start : start + PREDICTED_AT_ONCE]
+            logits = self.predict_logits(scale(X[some], self.dtype))
+            ones = np.ones(len(some), self.dtype)
+            loss += float(cross_entropy(logits.T, y[some], ones)[0]) * len(some)
+            correct += np.count_nonzero(logits.argmax(1) == y[some])
+        return loss / len(rows), correct / len(rows)
+
+    def _read_fitted(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return inputs.read_images(self, X, fitted=True)
+
+    def _read_validation(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        X = self._read_fitted(X)
+        y = inputs.read_labels(self, X, y)
+        return X, inputs.encode_labels(self.classes_, y)
+
+    def _logits(self, X: Any) -> np.ndarray:
+        return self._outputs(self._read_fitted(X), "output")
+
+    def _outputs(self, X: np.ndarray, layer: str) -> np.ndarray:
+        """Return a layer's output for all images; floats exist for some at a time."""
+        step = PREDICTED_AT_ONCE
+        with devices.scope(self.device_, self.framework):
+            return np.concatenate(
+                [
+                    self.predict_logits(scale(X[i : i + step], self.dtype), layer)
+                    for i in range(0, len(X), step)
+                ]
+            )

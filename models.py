@@ -1,0 +1,373 @@
+"""One convolutional network, written four times: NumPy, Keras, PyTorch, TensorFlow.
+
+Read the classes side by side: the same five methods in the same order, the same names,
+and the same four phases in `train_step`. A batch is `x, y` with weights `w` that
+average 1; all the training images are `X, y, w`. What is the same for all four
+(checking inputs, drawing weights, batches, history, saving) is in `frameworks/base.py`.
+
+The margin gives the shape that a line makes, in the framework's own layout: n images,
+h rows, w columns, c channels; f filters; h' and w' are what the window leaves.
+"""
+
+from collections import OrderedDict
+from math import prod
+
+import numpy as np
+
+from frameworks.base import ImageClassifier
+from frameworks.floatx import floatx
+from frameworks.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Identity,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+)
+from frameworks.lazy import keras, nn, tf, torch
+from frameworks.loss import cross_entropy
+from frameworks.optim import SGD
+
+
+class Skylark_CNN(ImageClassifier):
+    """NumPy alone: the layers, the loss and the optimiser are in `frameworks/`."""
+
+    framework = "numpy"
+
+    def build(self):
+        activation = ReLU if self.activation else Identity
+        net = {}
+        for i, b in enumerate(self.blocks(), 1):  # (c, h, w, n)
+            conv = Conv2D(b.channels, b.filters, b.kernel, self.dtype, needs_dx=i > 1)
+            net[f"conv{i}"] = Sequential(conv, activation())  # (f, h', w', n)
+            net[f"pool{i}"] = MaxPool2D(b.pool)  # (f, h'/2, w'/2, n)
+        net["flatten"] = Flatten()  # (h w f, n)
+        inputs = prod(self.flat_shape())
+        for i, units in enumerate(self.hidden_units, 1):
+            dense = Dense(inputs, units, self.dtype)
+            net[f"dense{i}"] = Sequential(dense, activation())  # (units, n)
+            inputs = units
+        net["output"] = Dense(inputs, len(self.classes_), self.dtype)  # (classes, n)
+        self.net_ = Sequential(**net)
+        self.optimizer_ = SGD(
+            self.net_.weighted().values(),
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+    def forward(self, x, layer="output"):
+        x = np.ascontiguousarray(x.transpose(3, 1, 2, 0))  # (c, h, w, n)
+        return self.net_.forward(x, layer)
+
+    def train_step(self, x, y, w):
+        # forward
+        logits = self.forward(x)
+        # loss
+        loss, dlogits = cross_entropy(logits, y, w)
+        # backward
+        self.net_.backward(dlogits)
+        # update
+        self.optimizer_.step()
+        return loss, np.mean(logits.argmax(0) == y)
+
+    def fit_loop(self, X, y, w, epochs):
+        for epoch in epochs:
+            for batch in self.batches(X, y, w, epoch):
+                loss, accuracy = self.train_step(*batch)
+                self.record(loss, accuracy, images=len(batch[1]))
+            if self.end_epoch():
+                break
+
+    def predict_logits(self, x, layer="output"):
+        out = self.forward(x, layer)
+        return np.moveaxis(out, (0, -1), (-1, 0))  # (c, h, w, n) -> (n, h, w, c)
+
+    def get_weights(self):
+        weights = {}
+        for name, layer in self.net_.weighted().items():
+            weights[f"{name}.kernel"] = layer.kernel.copy()
+            weights[f"{name}.bias"] = layer.bias.copy()
+        return weights
+
+    def set_weights(self, weights):
+        weights = self.check_weights(weights)
+        for name, layer in self.net_.weighted().items():
+            layer.kernel[:] = weights[f"{name}.kernel"]
+            layer.bias[:] = weights[f"{name}.bias"]
+
+
+class Keras_CNN(ImageClassifier):
+    """Keras, as its guides use it: layers, `compile`, `fit`."""
+
+    framework = "keras"
+
+    def build(self):
+        layers = keras.layers
+        options = {"activation": self.activation}
+        if self.weight_decay:  # Keras's own L2 would round the factor to float32
+            half = self.weight_decay / 2
+            options["kernel_regularizer"] = lambda k: half * keras.ops.sum(k * k)
+        with floatx(self.dtype):
+            x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
+            for i, b in enumerate(self.blocks(), 1):
+                conv = layers.Conv2D(b.filters, b.kernel, name=f"conv{i}", **options)
+                x = conv(x)  # (n, h', w', f)
+                x = layers.MaxPool2D(b.pool, name=f"pool{i}")(x)  # (n, h'/2, w'/2, f)
+            x = layers.Flatten()(x)  # (n, h w f)
+            for i, units in enumerate(self.hidden_units, 1):
+                x = layers.Dense(units, name=f"dense{i}", **options)(x)  # (n, units)
+            options["activation"] = None
+            x = layers.Dense(len(self.classes_), name="output", **options)(x)
+            self.net_ = keras.Model(inputs, x)
+            self.net_.compile(
+                # np.float64: Keras would round a Python float to float32
+                keras.optimizers.SGD(self.learning_rate, np.float64(self.momentum)),
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+                # Keras's own "loss" includes the decay
+                weighted_metrics=[
+                    keras.metrics.SparseCategoricalCrossentropy(
+                        "cross_entropy", from_logits=True
+                    )
+                ],
+                steps_per_execution=32,  # Python is called once in 32 steps
+                jit_compile=False,  # XLA is slower for convolutions on a CPU
+            )
+
+    def forward(self, x, layer="output"):
+        return keras.Model(self.net_.input, self.net_.get_layer(layer).output)(x)
+
+    # No train_step: `compile` has put it together.
+
+    def fit_loop(self, X, y, w, epochs):
+        class Batches(keras.utils.PyDataset):
+            def __init__(data):
+                super().__init__()
+                data.on_epoch_begin()
+
+            def on_epoch_begin(data):
+                data.batches = self.batches(X, y, w, self.n_iter_)
+
+            def __len__(data):
+                return len(data.batches)
+
+            def __getitem__(data, index):
+                return data.batches[index]
+
+        def on_epoch_end(epoch, logs):
+            self.record(logs["cross_entropy"], logs["accuracy"], images=len(X))
+            self.net_.stop_training = self.end_epoch()
+
+        with floatx(self.dtype):
+            self.net_.fit(
+                Batches(),
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                shuffle=False,
+                verbose=0,
+                callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)],
+            )
+
+    def predict_logits(self, x, layer="output"):
+        if layer == "output":
+            return self.net_.predict_on_batch(x)
+        return keras.ops.convert_to_numpy(self.forward(x, layer))
+
+    def get_weights(self):
+        layers = [layer for layer in self.net_.layers if layer.weights]
+        return {
+            f"{layer.name}.{weight.name}": weight.numpy()
+            for layer in layers
+            for weight in layer.weights
+        }
+
+    def set_weights(self, weights):
+        weights = self.check_weights(weights)
+        for layer in self.net_.layers:
+            for weight in layer.weights:
+                weight.assign(weights[f"{layer.name}.{weight.name}"])
+
+
+class Torch_CNN(ImageClassifier):
+    """PyTorch: an `nn.Sequential`, autograd, and a loop of one's own."""
+
+    framework = "torch"
+
+    def build(self):
+        class ChannelsLast(nn.Module):  # PyTorch's own order of flattening is f, h, w
+            def forward(self, x):
+                return x.permute(0, 2, 3, 1)
+
+        activation = nn.ReLU if self.activation else nn.Identity
+        net = OrderedDict()
+        for i, b in enumerate(self.blocks(), 1):  # (n, c, h, w)
+            conv = nn.Conv2d(b.channels, b.filters, b.kernel)
+            net[f"conv{i}"] = nn.Sequential(conv, activation())  # (n, f, h', w')
+            net[f"pool{i}"] = nn.MaxPool2d(b.pool)  # (n, f, h'/2, w'/2)
+        net["to_hwc"] = ChannelsLast()  # (n, h, w, f)
+        net["flatten"] = nn.Flatten()  # (n, h w f)
+        inputs = prod(self.flat_shape())
+        for i, units in enumerate(self.hidden_units, 1):
+            dense = nn.Linear(inputs, units)
+            net[f"dense{i}"] = nn.Sequential(dense, activation())  # (n, units)
+            inputs = units
+        net["output"] = nn.Linear(inputs, len(self.classes_))  # (n, classes)
+        self.net_ = nn.Sequential(net).to(
+            self.device_,
+            getattr(torch, self.dtype),
+            memory_format=torch.channels_last,
+        )
+        self.weighted_ = {
+            name.partition(".")[0]: module
+            for name, module in self.net_.named_modules()
+            if hasattr(module, "weight")
+        }
+        kernels = [layer.weight for layer in self.weighted_.values()]
+        biases = [layer.bias for layer in self.weighted_.values()]
+        self.optimizer_ = torch.optim.SGD(
+            [
+                {"params": kernels, "weight_decay": self.weight_decay},
+                {"params": biases},
+            ],
+            lr=self.learning_rate,
+            momentum=self.momentum,
+        )
+
+    def forward(self, x, layer="output"):
+        x = x.permute(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
+        for name, module in self.net_.named_children():
+            x = module(x)
+            if name == layer:
+                break
+        return x
+
+    def train_step(self, x, y, w):
+        # forward
+        logits = self.forward(x)
+        # loss
+        losses = nn.functional.cross_entropy(logits, y, reduction="none")
+        loss = (losses * w).mean()
+        # backward
+        self.optimizer_.zero_grad()
+        loss.backward()
+        # update
+        self.optimizer_.step()
+        return loss.detach(), (logits.argmax(1) == y).double().mean()
+
+    def fit_loop(self, X, y, w, epochs):
+        for epoch in epochs:
+            for batch in self.batches(X, y, w, epoch):
+                tensors = [torch.from_numpy(array).to(self.device_) for array in batch]
+                loss, accuracy = self.train_step(*tensors)
+                self.record(loss, accuracy, images=len(batch[1]))
+            if self.end_epoch():
+                break
+
+    def predict_logits(self, x, layer="output"):
+        with torch.inference_mode():
+            out = self.forward(torch.from_numpy(x).to(self.device_), layer)
+        return out.movedim(1, -1).numpy(force=True)  # (n, c, h, w) -> (n, h, w, c)
+
+    def get_weights(self):
+        weights = {}
+        for name, layer in self.weighted_.items():
+            kernel = layer.weight.movedim((0, 1), (-1, -2))  # (f, c, ..) -> (.., c, f)
+            weights[f"{name}.kernel"] = kernel.numpy(force=True).copy()
+            weights[f"{name}.bias"] = layer.bias.numpy(force=True).copy()
+        return weights
+
+    def set_weights(self, weights):
+        weights = self.check_weights(weights)
+        for name, layer in self.weighted_.items():
+            kernel = torch.from_numpy(weights[f"{name}.kernel"])
+            bias = torch.from_numpy(weights[f"{name}.bias"])
+            layer.weight.data.copy_(kernel.movedim((-1, -2), (0, 1)))
+            layer.bias.data.copy_(bias)
+
+
+class TF_CNN(ImageClassifier):
+    """TensorFlow without Keras: variables, `tf.nn`, a tape, and a loop of one's own."""
+
+    framework = "tensorflow"
+
+    def build(self):
+        shapes = {}
+        for i, b in enumerate(self.blocks(), 1):
+            shapes[f"conv{i}"] = (*b.kernel, b.channels, b.filters)
+        inputs = prod(self.flat_shape())
+        for i, units in enumerate(self.hidden_units, 1):
+            shapes[f"dense{i}"] = (inputs, units)
+            inputs = units
+        shapes["output"] = (inputs, len(self.classes_))
+        self.variables_, self.velocities_ = {}, {}
+        for name, shape in shapes.items():
+            kernel = tf.random.truncated_normal(shape, stddev=0.1, dtype=self.dtype)
+            bias = tf.zeros(shape[-1], self.dtype)
+            for kind, value in {"kernel": kernel, "bias": bias}.items():
+                self.variables_[f"{name}.{kind}"] = tf.Variable(value)
+                self.velocities_[f"{name}.{kind}"] = tf.Variable(tf.zeros_like(value))
+        self.graph_step_ = tf.function(self.train_step, reduce_retracing=True)
+        self.graph_forward_ = tf.function(self.forward, reduce_retracing=True)
+
+    def forward(self, x, layer="output"):
+        v, out = self.variables_, {}
+        activation = tf.nn.relu if self.activation else tf.identity
+        for i, b in enumerate(self.blocks(), 1):  # (n, h, w, c)
+            x = tf.nn.conv2d(x, v[f"conv{i}.kernel"], 1, "VALID")  # (n, h', w', f)
+            x = activation(tf.nn.bias_add(x, v[f"conv{i}.bias"]))
+            out[f"conv{i}"] = x
+            x = tf.nn.max_pool2d(x, b.pool, b.pool, "VALID")  # (n, h'/2, w'/2, f)
+            out[f"pool{i}"] = x
+        x = tf.reshape(x, (-1, prod(self.flat_shape())))  # (n, h w f)
+        for i, _ in enumerate(self.hidden_units, 1):
+            x = x @ v[f"dense{i}.kernel"] + v[f"dense{i}.bias"]  # (n, units)
+            out[f"dense{i}"] = x = activation(x)
+        out["output"] = x @ v["output.kernel"] + v["output.bias"]  # (n, classes)
+        return out[layer]
+
+    def train_step(self, x, y, w):
+        with tf.GradientTape() as tape:
+            # forward
+            logits = self.forward(x)
+            # loss
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            loss = tf.reduce_mean(losses * w)
+        # backward
+        grads = tape.gradient(loss, self.variables_)
+        # update
+        for name, weight in self.variables_.items():
+            grad, velocity = grads[name], self.velocities_[name]
+            if self.weight_decay and name.endswith("kernel"):
+                grad += self.weight_decay * weight
+            velocity.assign(self.momentum * velocity - self.learning_rate * grad)
+            weight.assign_add(velocity)
+        correct = tf.argmax(logits, 1) == y
+        return loss, tf.reduce_mean(tf.cast(correct, tf.float64))
+
+    def fit_loop(self, X, y, w, epochs):
+        for epoch in epochs:
+            for batch in self.batches(X, y, w, epoch):
+                loss, accuracy = self.graph_step_(*batch)
+                self.record(loss, accuracy, images=len(batch[1]))
+            if self.end_epoch():
+                break
+
+    def predict_logits(self, x, layer="output"):
+        return self.graph_forward_(x, layer).numpy()
+
+    def get_weights(self):
+        return {name: weight.numpy() for name, weight in self.variables_.items()}
+
+    def set_weights(self, weights):
+        for name, weight in self.check_weights(weights).items():
+            self.variables_[name].assign(weight)
+
+
+MODELS = {
+    "skylark": Skylark_CNN,
+    "keras": Keras_CNN,
+    "torch": Torch_CNN,
+    "tf": TF_CNN,
+}

@@ -1,0 +1,62 @@
+"""What all tests share: the four classes, and real images where they are."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frameworks.lazy import load
+from models import MODELS
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def pytest_configure(config):
+    for name in MODELS:
+        config.addinivalue_line("markers", f"{name}: runs {MODELS[name].__name__}")
+    config.addinivalue_line("markers", "gpu: needs a CUDA device")
+
+
+def pytest_collection_finish(session):
+    """Load PyTorch first, where any test uses it: after TensorFlow it would crash."""
+    if any(item.get_closest_marker("torch") for item in session.items):
+        load("torch._dynamo")
+
+
+def model_params(*names):
+    """Return one pytest parameter a class, marked with its name, skipped if absent."""
+    params = []
+    for name in names or MODELS:
+        framework = MODELS[name].framework
+        missing = importlib.util.find_spec(framework) is None
+        skip = pytest.mark.skipif(missing, reason=f"{framework} is not installed")
+        marks = [getattr(pytest.mark, name), skip]
+        params.append(pytest.param(MODELS[name], id=name, marks=marks))
+    return params
+
+
+@pytest.fixture(params=model_params())
+def Model(request):
+    """Each of the four classes in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real images, named by SKYLARK_DATA."""
+    folder = os.environ.get("SKYLARK_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SKYLARK_DATA names no folder with real images")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def cifar10(real_data):
+    """The first 2,000 training images of CIFAR-10 and their labels."""
+    path = real_data / "cifar10.npz"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not in SKYLARK_DATA")
+    with np.load(path) as arrays:
+        return arrays["x_train"][:2000], arrays["y_train"][:2000]
