@@ -38,7 +38,7 @@ def model_params(*names):
 
 
 @pytest.fixture(params=model_params())
-def Model(request):
+def Model(request):  # noqa: N802, it is a class
     """Each of the four classes in turn."""
     return request.param
 

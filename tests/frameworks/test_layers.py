@@ -1,0 +1,205 @@
+"""Skylark's layers against finite differences, in float64, and against PyTorch."""
+
+import numpy as np
+import pytest
+
+from frameworks.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Identity,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+)
+
+CONVOLUTIONS = [  # c, f, window, (H, W), n
+    (1, 8, (3, 3), (32, 32), 1),
+    (3, 4, (3, 3), (7, 6), 5),
+    (2, 3, (1, 3), (1, 9), 4),
+    (3, 2, (3, 1), (8, 1), 2),
+    (2, 5, (1, 1), (1, 1), 3),
+    (4, 3, (2, 3), (5, 4), 2),
+]
+POOLS = [((2, 2), (6, 4)), ((2, 2), (7, 5)), ((1, 2), (1, 5)), ((2, 1), (4, 1))]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def signed(rng, *shape):
+    """Values of both signs, none near zero: zeros hide errors."""
+    return rng.uniform(0.1, 1, shape) * rng.choice([-1, 1], shape)
+
+
+def make_conv(rng, c, f, window):
+    conv = Conv2D(c, f, window, "float64")
+    conv.kernel[:] = signed(rng, *conv.kernel.shape)
+    conv.bias[:] = signed(rng, f)
+    return conv
+
+
+def make_dense(rng, inputs, units):
+    dense = Dense(inputs, units, "float64")
+    dense.kernel[:] = signed(rng, inputs, units)
+    dense.bias[:] = signed(rng, units)
+    return dense
+
+
+def differences(function, array, step=1e-6):
+    """The gradient of a scalar function of `array`, by central differences."""
+    gradient = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + step
+        above = function()
+        array[index] = kept - step
+        gradient[index] = (above - function()) / (2 * step)
+        array[index] = kept
+    return gradient
+
+
+def assert_gradients(layer, x, rng):
+    """Check d(sum(out * dout)) for the input and for every weight."""
+    dout = signed(rng, *layer.forward(x).shape)
+
+    def weighted_sum():
+        return np.sum(layer.forward(x) * dout)
+
+    dx = layer.backward(dout)
+    np.testing.assert_allclose(dx, differences(weighted_sum, x), rtol=1e-6, atol=1e-8)
+    for name in ("kernel", "bias"):
+        if hasattr(layer, name):
+            expected = differences(weighted_sum, getattr(layer, name))
+            layer.forward(x)
+            layer.backward(dout)
+            actual = getattr(layer, f"d{name}")
+            np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("c", "f", "window", "size", "n"), CONVOLUTIONS[1:])
+def test_convolution_gradients(c, f, window, size, n, rng):
+    assert_gradients(make_conv(rng, c, f, window), signed(rng, c, *size, n), rng)
+
+
+@pytest.mark.parametrize(("window", "size"), POOLS)
+def test_pool_gradients(window, size, rng):
+    x = rng.permutation(np.arange(3.0 * size[0] * size[1] * 2) - 20)  # no ties
+    assert_gradients(MaxPool2D(window), x.reshape(3, *size, 2), rng)
+
+
+def test_dense_gradients(rng):
+    assert_gradients(make_dense(rng, 7, 4), signed(rng, 7, 5), rng)
+
+
+@pytest.mark.parametrize("layer", [ReLU(), Identity(), Flatten()])
+def test_gradients_without_weights(layer, rng):
+    assert_gradients(layer, signed(rng, 3, 4, 5, 2), rng)
+
+
+def test_sequential_gradients(rng):
+    conv, dense = make_conv(rng, 2, 3, (3, 3)), make_dense(rng, 6, 4)
+    net = Sequential(
+        conv1=Sequential(conv, ReLU()),
+        pool1=MaxPool2D((2, 2)),
+        flatten=Flatten(),
+        output=dense,
+    )
+    assert_gradients(net, signed(rng, 2, 5, 6, 3), rng)
+    assert net.weighted() == {"conv1": conv, "output": dense}
+
+
+def test_the_originals_shapes(rng):
+    """One grey image: 32x32x1 -> 30x30x8 -> 15x15x8."""
+    image = signed(rng, 1, 32, 32, 1)
+    out = make_conv(rng, 1, 8, (3, 3)).forward(image)
+    assert out.shape == (8, 30, 30, 1)
+    assert MaxPool2D((2, 2)).forward(out).shape == (8, 15, 15, 1)
+
+
+def test_the_first_of_tied_pixels_wins():
+    pool = MaxPool2D((2, 2))
+    x = np.array([[0, 0, 1, 2], [0, 0, 2, 2]], float).reshape(1, 2, 4, 1)
+    pool.forward(x)
+    dx = pool.backward(np.array([5.0, 7.0]).reshape(1, 1, 2, 1))
+    assert dx[0, :, :, 0].tolist() == [[5, 0, 0, 7], [0, 0, 0, 0]]
+
+
+def test_the_odd_edge_is_dropped(rng):
+    pool = MaxPool2D((2, 2))
+    x = signed(rng, 2, 5, 3, 4)
+    assert pool.forward(x).shape == (2, 2, 1, 4)
+    dx = pool.backward(np.ones((2, 2, 1, 4)))
+    assert not dx[:, 4].any()
+    assert not dx[:, :, 2].any()
+
+
+def test_relu_gives_no_gradient_at_zero():
+    relu = ReLU()
+    relu.forward(np.array([-1.0, 0.0, 1.0]))
+    assert relu.backward(np.ones(3)).tolist() == [0, 0, 1]
+
+
+def test_flatten_is_in_the_order_h_w_c():
+    x = np.arange(24.0).reshape(2, 3, 4, 1)  # (c, h, w, n)
+    assert Flatten().forward(x)[:3, 0].tolist() == [x[0, 0, 0, 0], x[1, 0, 0, 0], 1]
+
+
+@pytest.mark.torch
+class TestAgainstPyTorch:
+    """The same layer, forward and backward, in PyTorch's own layout."""
+
+    @pytest.fixture
+    def torch(self):
+        return pytest.importorskip("torch")
+
+    def assert_same(self, torch, layer, module, x, rng):
+        """Compare with `module` on images moved from (c, h, w, n) to (n, c, h, w)."""
+        theirs = torch.from_numpy(np.moveaxis(x, -1, 0).copy()).requires_grad_()
+        out, expected = layer.forward(x), module(theirs)
+        np.testing.assert_allclose(
+            np.moveaxis(out, -1, 0), expected.detach().numpy(), rtol=1e-12
+        )
+        dout = signed(rng, *out.shape)
+        expected.backward(torch.from_numpy(np.moveaxis(dout, -1, 0).copy()))
+        dx = np.moveaxis(layer.backward(dout), -1, 0)
+        np.testing.assert_allclose(dx, theirs.grad.numpy(), rtol=1e-11, atol=1e-13)
+
+    @pytest.mark.parametrize(("c", "f", "window", "size", "n"), CONVOLUTIONS)
+    def test_convolution(self, torch, c, f, window, size, n, rng):
+        conv = make_conv(rng, c, f, window)
+        module = torch.nn.Conv2d(c, f, window, dtype=torch.float64)
+        kernel = np.moveaxis(conv.kernel, (-1, -2), (0, 1))
+        module.weight.data = torch.from_numpy(kernel.copy())
+        module.bias.data = torch.from_numpy(conv.bias.copy())
+        self.assert_same(torch, conv, module, signed(rng, c, *size, n), rng)
+        np.testing.assert_allclose(
+            np.moveaxis(conv.dkernel, (-1, -2), (0, 1)),
+            module.weight.grad.numpy(),
+            rtol=1e-10,
+            atol=1e-12,
+        )
+        np.testing.assert_allclose(
+            conv.dbias, module.bias.grad.numpy(), rtol=1e-10, atol=1e-12
+        )
+
+    @pytest.mark.parametrize(("window", "size"), POOLS)
+    def test_pool(self, torch, window, size, rng):
+        """With ties: small whole numbers."""
+        x = rng.integers(0, 3, (3, *size, 8)).astype(float)
+        self.assert_same(torch, MaxPool2D(window), torch.nn.MaxPool2d(window), x, rng)
+
+    def test_relu(self, torch, rng):
+        x = rng.integers(-1, 2, (3, 4, 5, 2)).astype(float)
+        self.assert_same(torch, ReLU(), torch.nn.ReLU(), x, rng)
+
+    def test_dense(self, torch, rng):
+        dense = make_dense(rng, 7, 4)
+        module = torch.nn.Linear(7, 4, dtype=torch.float64)
+        module.weight.data = torch.from_numpy(dense.kernel.T.copy())
+        module.bias.data = torch.from_numpy(dense.bias.copy())
+        self.assert_same(torch, dense, module, signed(rng, 7, 5), rng)
+        np.testing.assert_allclose(dense.dkernel.T, module.weight.grad.numpy())
+        np.testing.assert_allclose(dense.dbias, module.bias.grad.numpy())
