@@ -1,4 +1,4 @@
-"""Keras's one global setting: the dtype of everything that it creates."""
+"""Keras's global settings: the dtype of everything that it creates."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,10 +8,16 @@ from frameworks.lazy import keras
 
 @contextlib.contextmanager
 def floatx(dtype: str) -> Iterator[None]:
-    """Let Keras create in `dtype`, and give the user's own setting back afterwards."""
-    before = keras.config.floatx()
-    keras.config.set_floatx(dtype)
+    """Let Keras create in `dtype`, and give the user's own settings back afterwards.
+
+    Optimisers and losses follow `floatx`; layers follow the dtype policy, which Keras
+    derives from `floatx` once, when the first layer is made.
+    """
+    settings = keras.config.floatx(), keras.config.dtype_policy()
     try:
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)
         yield
     finally:
-        keras.config.set_floatx(before)
+        keras.config.set_floatx(settings[0])
+        keras.config.set_dtype_policy(settings[1])

@@ -54,9 +54,9 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def cifar10(real_data):
-    """The first 2,000 training images of CIFAR-10 and their labels."""
+    """The first 6,400 training images of CIFAR-10 and their labels."""
     path = real_data / "cifar10.npz"
     if not path.exists():
         pytest.skip(f"{path.name} is not in SKYLARK_DATA")
     with np.load(path) as arrays:
-        return arrays["x_train"][:2000], arrays["y_train"][:2000]
+        return arrays["x_train"][:6400], arrays["y_train"][:6400]

@@ -1,0 +1,166 @@
+"""Copies of the classes, each with one fault that a comparison would not show."""
+
+import numpy as np
+
+from frameworks.batches import Batches
+from frameworks.lazy import nn, tf, torch
+from frameworks.loss import cross_entropy
+from frameworks.optim import SGD
+from models import TF_CNN, Skylark_CNN, Torch_CNN
+
+
+class MissingReLU(Torch_CNN):
+    """The last activation is left out."""
+
+    def build(self):
+        super().build()
+        last = [m for m in self.net_.children() if isinstance(m, nn.Sequential)][-1]
+        last[1] = nn.Identity()
+
+
+class ReLUAfterPool(Torch_CNN):
+    """Equal in every gradient, for the maximum commutes; not in the features."""
+
+    def build(self):
+        super().build()
+        self.net_.conv1[1] = nn.Identity()
+        self.net_.pool1 = nn.Sequential(self.net_.pool1, nn.ReLU())
+
+
+class TransposedImages(Skylark_CNN):
+    """Rows and columns exchanged on the way in, as swapaxes(1, 3) does."""
+
+    def forward(self, x, layer="output"):
+        return super().forward(x.swapaxes(1, 2), layer)
+
+
+class OtherFlatten(Torch_CNN):
+    """PyTorch's own order: channels, rows, columns."""
+
+    def build(self):
+        super().build()
+        self.net_.to_hwc = nn.Identity()
+
+
+class Dampening(Torch_CNN):
+    """v = m v + (1 - m) g."""
+
+    def build(self):
+        super().build()
+        for group in self.optimizer_.param_groups:
+            group["dampening"] = self.momentum
+
+
+class SoftmaxTwice(TF_CNN):
+    """Probabilities are handed to a loss that expects logits."""
+
+    def forward(self, x, layer="output"):
+        out = super().forward(x, layer)
+        return tf.nn.softmax(out) if layer == "output" else out
+
+
+class SummedLoss(Skylark_CNN):
+    """The sum over the batch where the mean belongs."""
+
+    def train_step(self, x, y, w):
+        # forward
+        logits = self.forward(x)
+        # loss
+        loss, dlogits = cross_entropy(logits, y, w)
+        # backward
+        self.net_.backward(dlogits * len(y))
+        # update
+        self.optimizer_.step()
+        return loss, np.mean(logits.argmax(0) == y)
+
+
+class DroppedLastBatch(Skylark_CNN):
+    """As drop_last=True does."""
+
+    def batches(self, X, y, w, epoch):
+        batches = super().batches(X, y, w, epoch)
+        short = len(batches.order) % self.batch_size
+        if short and len(batches) > 1:
+            batches.order = batches.order[:-short]
+        return batches
+
+
+class OtherShuffle(Skylark_CNN):
+    """Every epoch in the order of the first."""
+
+    def batches(self, X, y, w, epoch):
+        return super().batches(X, y, w, 0)
+
+
+class ShuffledBatches(Skylark_CNN):
+    """The batches are shuffled, the images within them never."""
+
+    def batches(self, X, y, w, epoch):
+        batches: Batches = super().batches(X, y, w, epoch)
+        rng = np.random.default_rng(epoch)
+        rows = np.array_split(np.sort(batches.order), len(batches))
+        batches.order = np.concatenate([rows[i] for i in rng.permutation(len(rows))])
+        return batches
+
+
+class DecayedBiases(Torch_CNN):
+    """weight_decay for every parameter, as torch.optim.SGD(parameters) has it."""
+
+    def build(self):
+        super().build()
+        for group in self.optimizer_.param_groups:
+            group["weight_decay"] = self.weight_decay
+
+
+class OtherLearningRate(Skylark_CNN):
+    """Off by 1 %."""
+
+    def build(self):
+        super().build()
+        self.optimizer_ = SGD(
+            self.net_.weighted().values(),
+            learning_rate=1.01 * self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+
+class UnscaledImages(Skylark_CNN):
+    """Prediction forgets what training did to the pixels."""
+
+    def predict_logits(self, x, layer="output"):
+        return super().predict_logits(x + 0.5, layer)
+
+
+class IgnoredWeights(Torch_CNN):
+    """sample_weight is accepted and not used."""
+
+    def train_step(self, x, y, w):
+        return super().train_step(x, y, torch.ones_like(w))
+
+
+class Rounded(Skylark_CNN):
+    """Somewhere on the way, float32."""
+
+    def forward(self, x, layer="output"):
+        return super().forward(x.astype("float32").astype(self.dtype), layer)
+
+
+# Each fault, and the first check that catches it.
+FAULTS = {
+    MissingReLU: "logits_max_abs",
+    ReLUAfterPool: "logits_max_abs",
+    TransposedImages: "logits_max_abs",
+    OtherFlatten: "logits_max_abs",
+    Dampening: "loss_max_rel",
+    SoftmaxTwice: "logits_max_abs",
+    SummedLoss: "gradient_max_rel",
+    DroppedLastBatch: "loss_max_rel",
+    OtherShuffle: "loss_max_rel",
+    ShuffledBatches: "loss_max_rel",
+    DecayedBiases: "gradient_max_rel",
+    OtherLearningRate: "gradient_max_rel",
+    UnscaledImages: "logits_max_abs",
+    IgnoredWeights: "gradient_max_rel",
+    Rounded: "logits_max_abs",
+}
