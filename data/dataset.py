@@ -1,0 +1,63 @@
+"""Dataset: four arrays in a folder of the cache, and what they are."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+ABOUT = "dataset.json"
+
+
+class Unavailable(OSError):  # noqa: N818, it is what it says
+    """A named data set cannot be had from any source; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and labels for training and testing.
+
+    Parameters
+    ----------
+    name, source : str
+        What it is, and where it came from.
+    x_train, x_test : (n, h, w, c) uint8, or floats as they were given
+        Memory-mapped, read-only.
+    y_train, y_test : (n,)
+        Labels; whole numbers for the named sets.
+    classes : tuple of str
+        The name of each class, in the order of the sorted labels.
+    sha256 : str
+        Of the file, or of the arrays' files, that it was made from.
+    folder : Path
+        Where the arrays are; `Dataset.open(folder)` reads them again.
+    """
+
+    name: str
+    source: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: tuple[str, ...]
+    sha256: str
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Return the data set in a folder of the cache; nothing is copied."""
+        folder = Path(folder)
+        about = json.loads((folder / ABOUT).read_text("utf-8"))
+        about["classes"] = tuple(about["classes"])
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ARRAYS
+        }
+        return cls(**about, **arrays, folder=folder)
+
+
+def write_about(folder: Path, **about: Any) -> None:
+    """Write what is known of the arrays in a folder: name, source, classes, sha256."""
+    (folder / ABOUT).write_text(json.dumps(about, indent=1), "utf-8")

@@ -1,0 +1,34 @@
+"""Digits: 1,797 grey images of 8 x 8 pixels, which come inside scikit-learn."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from data.cache import prepare
+from data.dataset import Dataset, write_about
+
+TRAIN = 1437
+
+
+def load() -> Dataset:
+    """Return the digits, 0..16 scaled to 0..255; the first 1,437 are for training."""
+    return prepare("digits", _make)
+
+
+def _make(folder: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    x = np.round(images * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
+    y = labels.astype(np.uint8)
+    for name, array in ("x", x), ("y", y):
+        np.save(folder / f"{name}_train.npy", array[:TRAIN])
+        np.save(folder / f"{name}_test.npy", array[TRAIN:])
+    write_about(
+        folder,
+        name="digits",
+        source="scikit-learn's load_digits",
+        classes=[str(digit) for digit in range(10)],
+        sha256=sha256(x.tobytes() + y.tobytes()).hexdigest(),
+    )
