@@ -6,15 +6,29 @@ same outputs of every layer, the same gradient, and the same losses and weights 
 epochs of training. Only the contract is used, so that any class can be put to it.
 """
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from comparison import environment, process
 from frameworks.weights import glorot_uniform
 
+REFERENCE = "models:Skylark_CNN"
 DTYPE = "float64"
-BATCHES, EPOCHS = 6, 8  # of training; the last batch of each epoch is short
+BATCH_SIZE, BATCHES, EPOCHS = 32, 6, 8  # the last batch of each epoch is short
+# Moderate, whatever the run's own rate: where training diverges, so does rounding.
+TRAINING = {
+    "batch_size": BATCH_SIZE,
+    "learning_rate": 0.01,
+    "momentum": 0.9,
+    "weight_decay": 1e-3,
+    "random_state": 0,
+    "dtype": DTYPE,
+}
 LIMITS = {
     "logits_max_abs": 1e-10,
     "gradient_max_rel": 1e-8,
@@ -26,7 +40,7 @@ Evidence = dict[str, np.ndarray]
 
 
 def gather(
-    Model: type, X: np.ndarray, y: np.ndarray, settings: Mapping[str, Any]
+    Model: type, X: np.ndarray, y: np.ndarray, network: Mapping[str, Any]
 ) -> Evidence:
     """Return what a class computes: layers' outputs, gradients, losses and weights.
 
@@ -36,15 +50,15 @@ def gather(
         One that follows the contract.
     X, y : (n, h, w, c), (n,)
         Images for training, with a last, short batch.
-    settings : dict
-        Parameters of its constructor: the network, batch_size, learning_rate ...
+    network : dict
+        Parameters of its constructor: filters, hidden_units, activation.
 
     Returns
     -------
     dict of str to array
         `layer/NAME`, `gradient/NAME`, `trained/NAME` and `losses` (epochs,).
     """
-    settings = {"weight_decay": 1e-3, "random_state": 0, **settings, "dtype": DTYPE}
+    settings = TRAINING | dict(network)
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
 
     # One step of learning rate 1 without momentum moves every weight by its gradient.
@@ -98,6 +112,99 @@ def verdict(worst: Mapping[str, float]) -> bool:
     return all(worst[name] <= limit for name, limit in LIMITS.items())
 
 
+def prove(
+    models: Mapping[str, str], folder: Path, network: Mapping[str, Any], threads: int
+) -> dict[str, Any]:
+    """Return the proof for some classes: what results.json keeps as `sameness`.
+
+    Parameters
+    ----------
+    models : mapping
+        What a model is called -> "module:Class".
+    folder : Path
+        Of the data set.
+    network : mapping
+        The network's parameters.
+    threads : int
+        For every process.
+
+    Returns
+    -------
+    dict
+        `passed`, `dtype`, `steps`, `limits`, the largest deviation of each kind, and
+        under `models` the same for each; a class that could not be run has `error`,
+        and one whose framework is not installed has `passed` None.
+    """
+    spec = {"folder": str(folder), "network": dict(network)}
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def evidence(name: str, path: str) -> tuple[Path, process.Ending]:
+            file = Path(scratch, f"{name.replace('/', '_')}.npz")
+            ending = process.run(
+                "comparison.sameness",
+                spec | {"class": path, "file": str(file)},
+                threads=threads,
+                on_event=lambda event: None,
+            )
+            return file, ending
+
+        with ThreadPoolExecutor(environment.cores()) as pool:
+            first = pool.submit(evidence, "the reference", REFERENCE)
+            others = {
+                name: pool.submit(evidence, name, path) for name, path in models.items()
+            }
+            reference, ending = first.result()
+            if ending.status != "ok":
+                raise RuntimeError(f"the reference could not be run: {ending.error}")
+            verdicts = {
+                name: _judge(*future.result(), reference)
+                for name, future in others.items()
+            }
+    measured = [v for v in verdicts.values() if "error" not in v]
+    return {
+        "passed": all(verdict["passed"] is not False for verdict in verdicts.values()),
+        "dtype": DTYPE,
+        "steps": BATCHES * EPOCHS,
+        "limits": LIMITS,
+        **{name: max((v[name] for v in measured), default=None) for name in LIMITS},
+        "models": verdicts,
+    }
+
+
+def _judge(file: Path, ending: process.Ending, reference: Path) -> dict[str, Any]:
+    """Return one model's deviations and whether they are within the limits."""
+    if ending.status != "ok":
+        missing = ending.status == "skipped"
+        return {"passed": None if missing else False, "error": ending.error}
+    try:
+        with np.load(file) as found, np.load(reference) as expected:
+            worst = deviations(dict(found), dict(expected))
+    except ValueError as error:
+        return {"passed": False, "error": str(error)}
+    return worst | {"passed": verdict(worst)}
+
+
+def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
+    """Write one class's evidence to a file: the work of a child process."""
+    from comparison.trial import find_class
+    from data import Dataset
+
+    dataset = Dataset.open(spec["folder"])
+    rows = _rows(dataset.y_train)
+    X, y = dataset.x_train[rows], dataset.y_train[rows]
+    found: Any = gather(find_class(spec["class"]), X, y, spec["network"])
+    np.savez(spec["file"], **found)
+
+
+def _rows(y: np.ndarray) -> np.ndarray:
+    """Return the rows of some images, in which every class occurs."""
+    _, firsts = np.unique(y, return_index=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    others = order[~np.isin(order, firsts)]
+    size = BATCH_SIZE * BATCHES - BATCH_SIZE // 2
+    return np.concatenate([firsts, others])[: max(size, len(firsts))]
+
+
 def _draw(like: Evidence) -> Evidence:
     """Return new weights of the same shapes; no bias is zero, for zeros hide errors."""
     rng = np.random.default_rng(0)
@@ -106,3 +213,7 @@ def _draw(like: Evidence) -> Evidence:
         if name.endswith(".bias"):
             weights[name] = rng.uniform(-0.1, 0.1, array.shape)
     return weights
+
+
+if __name__ == "__main__":
+    process.serve(_gather)

@@ -3,12 +3,6 @@
 import numpy as np
 
 
-def softmax(logits: np.ndarray, axis: int) -> np.ndarray:
-    """Return probabilities from logits; the maximum is taken out against overflow."""
-    exp = np.exp(logits - logits.max(axis, keepdims=True))
-    return exp / exp.sum(axis, keepdims=True)
-
-
 def cross_entropy(
     logits: np.ndarray, y: np.ndarray, w: np.ndarray
 ) -> tuple[np.floating, np.ndarray]:

@@ -23,8 +23,8 @@ def images():
     return X, rng.integers(3, size=90)
 
 
-def gather(Model, images, **settings):
-    return sameness.gather(Model, *images, {"batch_size": 16} | settings)
+def gather(Model, images, **network):
+    return sameness.gather(Model, *images, network)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -1,0 +1,77 @@
+"""Where a run took place: what is needed in order to believe its numbers."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "torch")
+
+
+def describe(threads: int) -> dict[str, Any]:
+    """Return python, os, cpu, cores, threads, gpu and package versions."""
+    return {
+        "python": platform.python_version(),
+        "os": f"{platform.system()} {platform.release()}",
+        "cpu": _cpu(),
+        "cores": cores(),
+        "threads": threads,
+        "gpu": None,
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def peak_memory_bytes() -> int:
+    """Return the high-water mark of this process's own memory.
+
+    On Linux from VmHWM: `ru_maxrss` also counts what the parent had before the exec.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def threads_in_use() -> dict[str, int]:
+    """Return the number of threads that each loaded library says it uses."""
+    from threadpoolctl import threadpool_info
+
+    found = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
+    if torch := sys.modules.get("torch"):
+        found["torch"] = torch.get_num_threads()
+    if tensorflow := sys.modules.get("tensorflow"):
+        threading = tensorflow.config.threading
+        found["tensorflow"] = threading.get_intra_op_parallelism_threads() or int(
+            os.environ.get("TF_NUM_INTRAOP_THREADS", 0)
+        )
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

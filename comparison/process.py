@@ -1,0 +1,155 @@
+"""A child process with its own threads: a spec goes in, events come out.
+
+Imported by the child before any framework: the standard library alone.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended: `status` is ok, failed or skipped, `error` one sentence."""
+
+    status: str
+    error: str | None = None
+
+
+def run(
+    module: str,
+    spec: Mapping[str, Any],
+    *,
+    threads: int,
+    on_event: Callable[[Event], None],
+    timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ending:
+    """Run `python -m module` on a spec, and hand on the events that it emits.
+
+    Parameters
+    ----------
+    module : str
+        One whose `__main__` part calls `serve`.
+    spec : mapping
+        Anything that fits JSON.
+    threads : int
+        For every library, set before the child imports it.
+    on_event : callable
+        Called with each event, a dict with a key `event`.
+    timeout : float or None
+        Seconds, after which the child is killed.
+    environment : mapping or None
+        Further environment variables.
+    """
+    variables = {name: str(threads) for name in THREADS}
+    variables |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+    with _stderr() as stderr:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            cwd=Path(__file__).parents[1],
+            env=os.environ | variables | dict(environment or {}),
+            start_new_session=True,  # Ctrl-C is the parent's alone
+        )
+        assert child.stdin
+        assert child.stdout
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(timeout or threading.TIMEOUT_MAX, stop)
+        timer.daemon = True
+        timer.start()
+        last: Event = {}
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.write(json.dumps(spec) + "\n")
+                child.stdin.flush()
+            for line in child.stdout:
+                last = json.loads(line)
+                on_event(last)
+            code = child.wait()
+        finally:
+            timer.cancel()
+            child.kill()
+            child.wait()
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+            child.stdout.close()
+        if late.is_set():
+            return Ending("failed", f"stopped after {timeout:g} seconds")
+        if last.get("event") == "ended":
+            return Ending(last["status"], last["error"])
+        stderr.seek(0)
+        return Ending("failed", _explain(code, stderr.read()))
+
+
+def serve(work: Callable[[Mapping[str, Any], Callable[..., None]], None]) -> None:
+    """Be the child: read the spec, call `work(spec, emit)`, say how it ended.
+
+    What the frameworks print goes to stderr. When the parent is gone, so is the child.
+    """
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def emit(event: str, **values: Any) -> None:
+        events.write(json.dumps({"event": event} | values) + "\n")
+
+    spec = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    status, error = "ok", None
+    try:
+        work(spec, emit)
+    except ModuleNotFoundError as missing:
+        status, error = "skipped", str(missing)
+    except MemoryError:
+        status, error = "failed", "out of memory"
+    except Exception as problem:  # whatever a class raises is its row's text
+        status, error = "failed", f"{type(problem).__name__}: {problem}"
+    emit("ended", status=status, error=error)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()  # returns when the parent closes it, or ends
+    os._exit(1)
+
+
+def _explain(code: int, stderr: str) -> str:
+    """Return one sentence on a child that did not say how it ended."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        if name == "SIGKILL":
+            return "killed (SIGKILL): perhaps out of memory"
+        return f"crashed ({name})"
+    lines = stderr.strip().splitlines() or ["no word on why"]
+    return f"ended with exit code {code}: {lines[-1]}"
+
+
+@contextlib.contextmanager
+def _stderr() -> Iterator[Any]:
+    with tempfile.TemporaryFile("w+", errors="replace") as file:
+        yield file

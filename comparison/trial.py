@@ -1,0 +1,96 @@
+"""One trial: one class, one seed, in a process of its own, under one clock.
+
+The framework's import is timed, so this module imports the standard library alone.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from comparison import process
+
+
+def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
+    """Train and test one class; emit `epoch` events and one `result`.
+
+    Parameters
+    ----------
+    spec : mapping
+        `class` ("module:Name"), `framework` (the name to import), `folder` (of the
+        data set), `train_size`, `test_size` (or None), `seed`, `settings` (of the
+        constructor).
+    emit : callable
+        emit(event, **values)
+    """
+    seconds = {}
+    started = perf_counter()
+    importlib.import_module(spec["framework"])
+    seconds["import"] = perf_counter() - started
+
+    import numpy as np
+
+    import data
+    from comparison import environment
+    from frameworks.devices import synchronise
+
+    Model = find_class(spec["class"])
+    dataset = data.Dataset.open(spec["folder"])
+    train, test = slice(spec["train_size"]), slice(spec["test_size"])
+    X, y = dataset.x_train[train], dataset.y_train[train]
+    X_test, y_test = dataset.x_test[test], dataset.y_test[test]
+    settings = spec["settings"] | {"random_state": spec["seed"]}
+
+    def timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+        synchronise()
+        start = perf_counter()
+        result = call(*arguments)
+        synchronise()
+        return perf_counter() - start, result
+
+    # One batch, from all over the data, pays for tracing, compilation, thread pools.
+    model = Model(**settings | {"epochs": 1})
+    one = np.linspace(0, len(X) - 1, min(model.batch_size, len(X))).astype(int)
+    first, _ = timed(model.fit, X[one], y[one])
+    seconds["build"] = model.build_seconds_
+    seconds["first_step"] = first - model.build_seconds_
+
+    def report(model: Any, logs: Mapping[str, Any]) -> None:
+        emit(
+            "epoch",
+            epoch=logs["epoch"],
+            loss=logs["loss"],
+            accuracy=logs["accuracy"],
+            images_per_second=logs["images"] / logs["seconds"],
+        )
+
+    model = Model(**settings, on_epoch_end=report)
+    seconds["fit"], _ = timed(model.fit, X, y)
+    model.predict(X_test)
+    seconds["predict"], predicted = timed(model.predict, X_test)
+    memory = environment.peak_memory_bytes()
+    steady = model.history_["seconds"][1:] or model.history_["seconds"]
+    emit(
+        "result",
+        test_accuracy=float((predicted == y_test).mean()),
+        train_accuracy=float((model.predict(X) == y).mean()),
+        parameters=sum(weight.size for weight in model.get_weights().values()),
+        history=model.history_,
+        seconds=seconds,
+        images_per_second={
+            "train": len(X) * len(steady) / sum(steady),
+            "predict": len(X_test) / seconds["predict"],
+        },
+        peak_memory_bytes=memory,
+        threads=environment.threads_in_use(),
+    )
+
+
+def find_class(name: str) -> type:
+    """Return the class that "module:Name" names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+if __name__ == "__main__":
+    process.serve(run)
