@@ -64,11 +64,18 @@ def conditions(found: Mapping[str, Any]) -> str:
         f"units {_list(settings['hidden_units'])}, {settings['epochs']} epochs, batch "
         f"{settings['batch_size']}, learning rate {settings['learning_rate']:g}, "
         f"momentum {settings['momentum']:g}, {settings['init']} initial weights; "
-        f"{settings['seeds']} seeds: median ± half the range. {env['cpu']}, {env['threads']} "
-        f"threads, device {settings['device']}, Python {env['python']}, "
-        f"{', '.join(packages)}. train img/s: all epochs but the first. lines: of the "
-        "class; + own: with the files that only it uses."
+        f"{settings['seeds']} seeds: median ± half the range. {env['cpu']}, "
+        f"{env['threads']} threads, device {settings['device']}, "
+        f"Python {env['python']}, {', '.join(packages)}. train img/s: all epochs but "
+        "the first. lines: of the class; + own: with the files that only it uses."
     )
+
+
+def training(found: Mapping[str, Any]) -> str:
+    """Return each model's accuracy on the training images, after training."""
+    rows = found["summary"].items()
+    finished = {m: row["train_accuracy"]["median"] for m, row in rows if row["trials"]}
+    return ", ".join(f"{model} {value:.2%}" for model, value in finished.items())
 
 
 def proof(found: Mapping[str, Any]) -> tuple[bool, str]:
@@ -100,6 +107,7 @@ def show(found: Mapping[str, Any], console: Console) -> None:
         table.add_row(*row)
     console.print(table)
     console.print(conditions(found), highlight=False)
+    console.print(f"training accuracy: {training(found)}", highlight=False)
     passed, sentence = proof(found)
     console.print(sentence, style="green" if passed else "bold red", highlight=False)
     for model, row in found["summary"].items():
@@ -111,7 +119,8 @@ def show(found: Mapping[str, Any], console: Console) -> None:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """Return the table, its conditions and the proof, for README.md."""
-    return f"{_table(COLUMNS, rows(found))}\n\n{conditions(found)} {proof(found)[1]}."
+    sentences = f"Training accuracy: {training(found)}. {proof(found)[1].capitalize()}."
+    return f"{_table(COLUMNS, rows(found))}\n\n{conditions(found)} {sentences}"
 
 
 def markdown_count() -> str:
@@ -148,9 +157,9 @@ def replace_block(text: str, name: str, block: str) -> str:
     ValueError
         The text has no such marks.
     """
-    pattern = rf"(<!-- {re.escape(name)} -->\n).*?(\n<!-- /{re.escape(name)} -->)"
+    pattern = rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)"
     text, found = re.subn(
-        pattern, lambda m: f"{m[1]}{block}{m[2]}", text, count=1, flags=re.DOTALL
+        pattern, lambda m: f"{m[1]}{block}\n{m[2]}", text, count=1, flags=re.DOTALL
     )
     if not found:
         raise ValueError(f"there is no block <!-- {name} --> ... <!-- /{name} -->.")

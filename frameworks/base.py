@@ -470,7 +470,7 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
             images = np.arange(len(some))
             loss -= log_softmax(logits, axis=1)[images, y[some]].sum(dtype=float)
             correct += np.count_nonzero(logits.argmax(1) == y[some])
-        return loss / len(rows), correct / len(rows)
+        return float(loss / len(rows)), float(correct / len(rows))
 
     def _read_fitted(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

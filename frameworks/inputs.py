@@ -114,8 +114,8 @@ def encode_labels(classes: np.ndarray, y: np.ndarray) -> np.ndarray:
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
-            f"y contains labels that are not among the classes {list(classes)}: "
-            f"{list(unknown)}."
+            f"y contains labels that are not among the classes {classes.tolist()}: "
+            f"{unknown.tolist()}."
         )
     return np.searchsorted(classes, y).astype(np.int64)
 
@@ -133,8 +133,8 @@ def find_classes(
     if earlier is not None:
         if classes is not None and not np.array_equal(np.unique(classes), earlier):
             raise ValueError(
-                f"classes={list(classes)} are not those of the first call, "
-                f"{list(earlier)}."
+                f"classes={np.unique(classes).tolist()} are not those of the first "
+                f"call, {earlier.tolist()}."
             )
         return earlier
     found = np.unique(y if classes is None else classes)

@@ -48,6 +48,9 @@ class Portable(BaseEstimator):
         params = {k: v for k, v in about["params"].items() if k in known}
         if isinstance(params["class_weight"], list):
             params["class_weight"] = dict(params["class_weight"])
+        for name, value in params.items():
+            if isinstance(value, list):  # JSON knows no tuples
+                params[name] = tuple(value)
         model = cls(**params)
         for name in LEARNED:
             setattr(model, name, about[name])

@@ -1,0 +1,231 @@
+"""compare.py as a user runs it: a real process, real trials, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from comparison import report, results
+from comparison.code_length import ROOT
+
+QUICK = ["--dataset", "digits", "--epochs", "2", "--seeds", "1", "--threads", "1"]
+SKYLARK = [*QUICK, "--models", "skylark"]
+TRIAL = {
+    "model",
+    "seed",
+    "status",
+    "error",
+    "test_accuracy",
+    "train_accuracy",
+    "parameters",
+    "history",
+    "seconds",
+    "images_per_second",
+    "peak_memory_bytes",
+}
+
+
+def compare(*options, **environment):
+    return subprocess.run(
+        [sys.executable, "compare.py", *map(str, options)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def skylark_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "out"
+    return compare(*SKYLARK, "--out", folder), folder
+
+
+def test_one_model(skylark_run):
+    done, folder = skylark_run
+    assert done.returncode == 0, done.stderr
+    assert "Skylark_CNN" in done.stdout
+    assert "skylark seed 0 epoch 2" in done.stdout
+    found = results.read(folder)
+    assert set(found) >= {
+        "schema",
+        "command",
+        "environment",
+        "dataset",
+        "settings",
+        "code",
+        "sameness",
+        "trials",
+        "summary",
+    }
+    assert found["dataset"]["image_shape"] == [8, 8, 1]
+    assert found["sameness"]["passed"]
+    (trial,) = found["trials"]
+    assert trial.keys() >= TRIAL
+    assert set(trial["seconds"]) == {"import", "build", "first_step", "fit", "predict"}
+    assert trial["parameters"] == 3 * 3 * 8 + 8 + 3 * 3 * 8 * 10 + 10
+    assert len(trial["history"]["loss"]) == 2
+    assert trial["peak_memory_bytes"] < 400e6  # NumPy and scikit-learn alone
+
+
+def test_the_folder_of_a_run_is_not_overwritten(skylark_run):
+    _, folder = skylark_run
+    before = (folder / "results.json").read_bytes()
+    done = compare(*SKYLARK, "--out", folder)
+    assert done.returncode == 2
+    assert "holds a run" in done.stderr
+    assert (folder / "results.json").read_bytes() == before
+
+
+def test_resume_runs_what_is_missing(skylark_run, tmp_path):
+    _, folder = skylark_run
+    found = results.read(folder)
+    kept = found["trials"][0]
+    found["settings"]["seeds"] = 2
+    found["settings"]["models"] = ["skylark"]
+    results.write(tmp_path, found)
+    done = compare("--resume", tmp_path)
+    assert done.returncode == 0, done.stderr
+    trials = results.read(tmp_path)["trials"]
+    assert [trial["seed"] for trial in trials] == [0, 1]
+    assert trials[0] == kept
+
+
+def test_resume_refuses_other_settings(skylark_run):
+    _, folder = skylark_run
+    done = compare("--resume", folder, "--epochs", 9)
+    assert done.returncode == 2
+    assert "--epochs 9 does not agree" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--dataset", "cifra10"], "did you mean 'cifar10'"),
+        (["--dataset", "nothing.npz"], "there is no file nothing.npz"),
+        (["--epochs", "0"], "whole number of at least 1"),
+        (["--models", "jax"], "invalid choice: 'jax'"),
+        (["--resume", "nowhere"], "it is not a run's folder"),
+    ],
+)
+def test_wrong_use(options, sentence):
+    done = compare(*options)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.keras
+@pytest.mark.torch
+@pytest.mark.tf
+def test_all_four(tmp_path):
+    done = compare(*QUICK, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = results.read(tmp_path / "out")
+    trials = found["trials"]
+    assert [t["model"] for t in trials] == ["skylark", "keras", "torch", "tf"]
+    accuracies = [trial["test_accuracy"] for trial in trials]
+    assert np.ptp(accuracies) <= 1 / 360
+    assert found["sameness"]["passed"]
+    for verdict in found["sameness"]["models"].values():
+        assert verdict["logits_max_abs"] < 1e-10
+    for line in ("Keras_CNN", "Torch_CNN", "TF_CNN", "proved to be one network"):
+        assert line in done.stdout
+
+
+def test_a_missing_framework_is_a_row(tmp_path):
+    """A child in which PyTorch cannot be imported, as where it is not installed."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            raise ModuleNotFoundError('not here', name=name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+    )
+    folder = tmp_path / "out"
+    models = ["--models", "skylark", "torch"]
+    done = compare(*QUICK, *models, "--out", folder, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    first, second = results.read(folder)["trials"]
+    assert first["status"] == "ok"
+    assert second["status"] == "skipped"
+    assert "PyTorch is not installed" in second["error"]
+    assert "PyTorch is not installed" in done.stdout
+
+
+def test_ctrl_c_keeps_finished_trials(tmp_path):
+    folder = tmp_path / "out"
+    options = [*SKYLARK, "--seeds", "500", "--out", str(folder)]
+    with subprocess.Popen(
+        [sys.executable, "compare.py", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        for line in run.stdout:
+            if line.startswith("skylark seed 1: test accuracy"):
+                break
+        run.send_signal(signal.SIGINT)
+        _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert f"--resume {folder}" in stderr
+    assert "Traceback" not in stderr
+    assert len(results.read(folder)["trials"]) >= 2
+
+
+@pytest.fixture
+def unreachable(tmp_path):
+    """An empty cache, and no network beyond this machine's own."""
+    return {"SKYLARK_CACHE": str(tmp_path / "cache"), "SKYLARK_DATA": ""}
+
+
+@pytest.mark.skipif(
+    bool(os.environ.get("SKYLARK_ONLINE")), reason="this machine reaches CIFAR-10"
+)
+def test_without_cifar10_digits_are_said_loudly(tmp_path, unreachable):
+    options = [o for o in SKYLARK if o not in ("--dataset", "digits")]
+    done = compare(*options, "--out", tmp_path / "out", **unreachable)
+    if "DIGITS" not in done.stdout:
+        pytest.skip("CIFAR-10's host can be reached from here")
+    assert done.returncode == 0
+    assert done.stdout.count("These are DIGITS, not CIFAR-10") == 2
+
+
+def test_nothing_is_half_written(tmp_path):
+    """A named data set that cannot be had leaves no folder behind."""
+    missing = tmp_path / "missing.npz"
+    done = compare("--dataset", missing, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_are_replaced_in_one_step(tmp_path):
+    results.write(tmp_path, {"schema": results.SCHEMA, "trials": []})
+    with pytest.raises(TypeError):
+        results.write(tmp_path, {"schema": results.SCHEMA, "trials": object()})
+    assert results.read(tmp_path)["trials"] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_failed_proof_is_said(skylark_run):
+    _, folder = skylark_run
+    found = json.loads((folder / "results.json").read_text())
+    found["sameness"]["passed"] = False
+    found["sameness"]["models"]["skylark"] |= {"passed": False, "loss_max_rel": 0.5}
+    passed, sentence = report.proof(found)
+    assert not passed
+    assert sentence.endswith("skylark: loss_max_rel 5e-01")
+
+
+def test_the_readmes_counts_are_fresh():
+    text = Path(ROOT, "README.md").read_text("utf-8")
+    assert report.replace_block(text, "table:count", report.markdown_count()) == text

@@ -1,0 +1,102 @@
+"""Child processes end as they should, and say why."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from comparison import process
+
+CHILD = """
+import os, sys
+from comparison import process
+
+def work(spec, emit):
+    print("a framework prints this")
+    {body}
+
+process.serve(work)
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a child with some body, and return its events and its ending."""
+
+    def run(body, **options):
+        (tmp_path / "child.py").write_text(CHILD.format(body=body))
+        events = []
+        ending = process.run(
+            "child",
+            {"value": 7},
+            threads=2,
+            on_event=events.append,
+            environment={"PYTHONPATH": str(tmp_path)},
+            **options,
+        )
+        return events[:-1] if ending.status != "failed" else events, ending
+
+    return run
+
+
+def test_events_and_spec(run):
+    events, ending = run("emit('got', value=spec['value'])")
+    assert events == [{"event": "got", "value": 7}]
+    assert ending == process.Ending("ok")
+
+
+def test_threads_are_set_before_the_child_starts(run):
+    events, _ = run("emit('got', threads=os.environ['OMP_NUM_THREADS'])")
+    assert events[0]["threads"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ("raise ValueError('why')", "failed", "ValueError: why"),
+        ("import not_there", "skipped", "No module named 'not_there'"),
+        ("raise MemoryError", "failed", "out of memory"),
+        ("os._exit(3)", "failed", "ended with exit code 3"),
+        ("os.kill(os.getpid(), 9)", "failed", "killed (SIGKILL)"),
+        ("import ctypes; ctypes.string_at(0)", "failed", "crashed (SIGSEGV)"),
+    ],
+)
+def test_endings(run, body, status, error):
+    _, ending = run(body)
+    assert ending.status == status
+    assert ending.error.startswith(error)
+
+
+def test_a_child_that_hangs_is_stopped(run):
+    _, ending = run("import time; time.sleep(600)", timeout=0.5)
+    assert ending == process.Ending("failed", "stopped after 0.5 seconds")
+
+
+def test_the_child_ends_with_its_parent(tmp_path):
+    """The parent is killed; the child, which would sleep, is soon gone."""
+    body = "emit('pid', pid=os.getpid()); import time; time.sleep(600)"
+    (tmp_path / "child.py").write_text(CHILD.format(body=body))
+    code = (
+        "from comparison import process\n"
+        "process.run('child', {}, threads=1,\n"
+        "    on_event=lambda e: print(e['pid'], flush=True))\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+    ) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("the child is still there")

@@ -1,0 +1,216 @@
+"""Wrong input: the exception that scikit-learn would give, and one clear sentence."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from comparison.code_length import ROOT
+from models import Skylark_CNN
+
+X = np.random.default_rng(0).uniform(-1, 1, (12, 6, 5, 3))
+Y = np.arange(12) % 3
+BYTES = (X * 100 + 128).astype(np.uint8)
+
+
+def with_value(value):
+    wrong = X.copy()
+    wrong[0, 0, 0, 0] = value
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (with_value(np.nan), Y, "contains NaN"),
+        (with_value(np.inf), Y, "contains infinity"),
+        (X[:0], Y[:0], r"0 sample\(s\)"),
+        (X[:, :0], Y, "at least one pixel"),
+        (X[0, 0, 0], Y[:3], "Expected 2D array, got 1D array"),
+        (X[..., None], Y, "expects images"),
+        (X, Y[:5], "inconsistent numbers of samples"),
+        (X, None, "requires y to be passed"),
+        (X, np.linspace(0, 1, 12), "Unknown label type"),
+        (X, np.zeros(12), "only one class"),
+        (X, np.where(Y == 0, np.nan, Y), "contains NaN"),
+        (X, np.stack([Y, Y], 1), "should be a 1d array"),
+        (X + 1j, Y, "Complex data not supported"),
+    ],
+)
+def test_fit_refuses(Model, images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Model(epochs=1).fit(images, labels)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"epochs": 0}, "The 'epochs' parameter of .* must be"),
+        ({"batch_size": 2.5}, "The 'batch_size' parameter"),
+        ({"learning_rate": -1}, "The 'learning_rate' parameter"),
+        ({"activation": "tanh"}, "The 'activation' parameter"),
+        ({"device": "tpu"}, "The 'device' parameter"),
+        ({"dtype": "float16"}, "The 'dtype' parameter"),
+        ({"filters": (0,)}, "filters must be whole numbers of at least 1"),
+        ({"hidden_units": (2.5,)}, "hidden_units must be whole numbers of at least 1"),
+        ({"filters": 8}, "The 'filters' parameter"),
+        ({"image_shape": (5, 5, 3)}, r"has image_shape \(5, 5, 3\)"),
+        ({"class_weight": {7: 1.0}}, "class_weight"),
+    ],
+)
+def test_parameters_are_checked_by_fit(Model, params, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Model(**params).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (-np.ones(12), "Negative values"),
+        (np.ones(5), "sample_weight"),
+        (np.zeros(12), "zero"),
+        (np.full(12, np.nan), "NaN"),
+    ],
+)
+def test_sample_weights_are_checked(Model, weights, message):
+    with pytest.raises(ValueError, match=message):
+        Model(epochs=1).fit(X, Y, sample_weight=weights)
+
+
+class TestFitted:
+    """What a fitted model refuses."""
+
+    @pytest.fixture(scope="class")
+    def model(self):
+        return Skylark_CNN(epochs=1).fit(X, Y)
+
+    @pytest.mark.parametrize(
+        ("images", "message"),
+        [
+            (X[:, :5], r"images of shape \(5, 5, 3\), but .* fitted on images of"),
+            (X[..., :1], r"images of shape \(6, 5, 1\)"),
+            (X.reshape(12, -1)[:, :7], "7 features, but .* is expecting 90"),
+            (BYTES, "holds uint8, but Skylark_CNN was fitted on floats"),
+            (with_value(np.nan), "contains NaN"),
+        ],
+    )
+    def test_predict(self, model, images, message):
+        with pytest.raises(ValueError, match=message):
+            model.predict(images)
+
+    def test_floats_after_bytes(self):
+        model = Skylark_CNN(epochs=1).fit(BYTES, Y)
+        with pytest.raises(ValueError, match=r"holds floats, but .* fitted on uint8"):
+            model.predict(BYTES / 255)
+
+    def test_unknown_labels(self, model):
+        with pytest.raises(ValueError, match=r"not among the classes .*: \[7\]"):
+            model.partial_fit(X, np.where(Y == 0, 7, Y))
+        with pytest.raises(ValueError, match="not among the classes"):
+            Skylark_CNN(epochs=1).fit(X, Y, validation_data=(X, Y + 1))
+
+    def test_other_classes(self, model):
+        with pytest.raises(ValueError, match="are not those of the first call"):
+            model.partial_fit(X, Y, classes=[0, 1, 2, 3])
+
+    def test_unknown_layer(self, model):
+        with pytest.raises(ValueError, match="no layer 'conv2': choose one of"):
+            model.transform(X, "conv2")
+
+
+def test_not_fitted(Model):
+    for call in ("predict", "predict_proba", "decision_function", "transform"):
+        with pytest.raises(NotFittedError, match="fit"):
+            getattr(Model(), call)(X)
+    for call in ("get_weights", "layer_shapes"):
+        with pytest.raises(NotFittedError, match="fit"):
+            getattr(Model(), call)()
+    with pytest.raises(NotFittedError, match="fit"):
+        Model().save("nowhere.safetensors")
+
+
+def test_no_such_device(Model):
+    if Model.framework != "numpy":
+        from frameworks import devices
+
+        if devices.choose("auto", Model.framework) == "cuda":
+            pytest.skip("there is a CUDA device")
+    with pytest.raises(ValueError, match="sees no CUDA device here: use device='auto'"):
+        Model(device="cuda").fit(X, Y)
+
+
+def test_divergence_is_said(Model):
+    with pytest.warns(ConvergenceWarning, match="lower learning_rate"):
+        model = Model(epochs=50, learning_rate=1e30, batch_size=4).fit(X, Y)
+    assert model.n_iter_ < 50
+
+
+def test_files_that_are_none_of_ours(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        Skylark_CNN.load(tmp_path / "missing")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"not at all")
+    with pytest.raises(ValueError, match=r"was not written by save\(\)"):
+        Skylark_CNN.load(broken)
+
+
+def run(code, **environment):
+    """Run code in a process of its own, and return its last line of output."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stderr + done.stdout).strip().splitlines()[-1]
+
+
+FIT = "import numpy as np; from models import *; fit = lambda C: C(epochs=1).fit({})\n"
+FIT = FIT.format("np.ones((4, 3, 3, 1)), [0, 1, 0, 1]")
+
+
+def test_importing_a_class_imports_no_framework():
+    code = (
+        "import sys; from models import Skylark_CNN; import sklearn.ensemble\n"
+        "print({'tensorflow', 'keras', 'torch'} & set(sys.modules))"
+    )
+    assert run(code) == "set()"
+
+
+@pytest.mark.torch
+@pytest.mark.tf
+def test_pytorch_then_tensorflow():
+    assert run(f"{FIT}fit(Torch_CNN); fit(TF_CNN); fit(Torch_CNN); print('ok')") == "ok"
+
+
+@pytest.mark.torch
+@pytest.mark.tf
+def test_tensorflow_then_pytorch_is_refused():
+    last = run(f"{FIT}fit(TF_CNN); fit(Torch_CNN)")
+    assert last.startswith("RuntimeError: PyTorch would crash in this process")
+
+
+@pytest.mark.parametrize(
+    ("Class", "missing", "name"),
+    [
+        ("Torch_CNN", "torch", "PyTorch"),
+        ("TF_CNN", "tensorflow", "TensorFlow"),
+        ("Keras_CNN", "keras", "Keras"),
+    ],
+)
+def test_a_framework_that_is_not_installed(Class, missing, name, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {missing!r}:\n"
+        "            raise ModuleNotFoundError('not here', name=name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+    )
+    last = run(f"{FIT}fit({Class})", PYTHONPATH=str(tmp_path))
+    assert last.startswith(f"ModuleNotFoundError: {name} is not installed: pip install")
