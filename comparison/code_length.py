@@ -21,8 +21,21 @@ COUNTED = {token.OP, token.NAME, token.NUMBER, token.STRING}
 Count = dict[str, int]
 
 
-def count(source: str) -> Count:
-    """Return lines, statements, tokens and gzip_bytes of Python source."""
+def count(*sources: str) -> Count:
+    """Return lines, statements, tokens and gzip_bytes of some Python, together."""
+    total = {"lines": 0, "statements": 0, "tokens": 0}
+    kept: list[str] = []
+    for source in sources:
+        lines, statements, tokens = _code(source)
+        kept += lines
+        total["statements"] += statements
+        total["tokens"] += tokens
+    total["lines"] = len(kept)
+    return total | {"gzip_bytes": len(gzip.compress("\n".join(kept).encode(), mtime=0))}
+
+
+def _code(source: str) -> tuple[list[str], int, int]:
+    """Return the lines with code, and the number of statements and of tokens."""
     tree = ast.parse(source)
     docstrings = list(_docstrings(tree))
     spans = [
@@ -43,12 +56,7 @@ def count(source: str) -> Count:
     text = source.splitlines()
     kept = [text[n - 1] for n in sorted(lines) if text[n - 1].strip()]
     statements = sum(isinstance(node, ast.stmt) for node in ast.walk(tree))
-    return {
-        "lines": len(kept),
-        "statements": statements - len(docstrings),
-        "tokens": tokens,
-        "gzip_bytes": len(gzip.compress("\n".join(kept).encode(), mtime=0)),
-    }
+    return kept, statements - len(docstrings), tokens
 
 
 def count_classes(path: Path, names: Mapping[str, str]) -> dict[str, dict]:
@@ -86,7 +94,7 @@ def count_classes(path: Path, names: Mapping[str, str]) -> dict[str, dict]:
         texts = [alone, *(file.read_text("utf-8") for file in private)]
         found[label] = {
             "class": count(alone),
-            "with_private": count("\n".join(texts)),
+            "with_private": count(*texts),
             "private_files": [str(file.relative_to(ROOT)) for file in private],
             "methods": {
                 method.name: count(_dedent(source, method))
