@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: compare test check clean
+.PHONY: compare test check docs clean
 
 compare: .venv/compare  ## set everything up, and run the comparison
 	$(BIN)/python compare.py $(ARGS)
@@ -14,6 +14,9 @@ check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/dev  ## write the API reference to docs/api; a warning is an error
+	$(BIN)/python -W error -m pdoc --docformat numpy --output-directory docs/api models frameworks data
 
 clean:
 	rm -rf .venv

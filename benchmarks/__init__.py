@@ -1,0 +1,1 @@
+"""Speed and memory, measured by commands; no test depends on a clock."""

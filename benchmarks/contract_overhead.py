@@ -1,0 +1,90 @@
+"""What the contract costs: the share of `fit` that is not the framework's work.
+
+    python -m benchmarks.contract_overhead FILE.npz [--rounds 5]
+
+For each class in a process of its own, on the first 20,000 images: the seconds of a
+`fit` of two epochs; those that its batches alone take (shuffling, gathering, scaling);
+and what `fit` spends outside its epochs and outside building the network.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from comparison import environment, process
+
+IMAGES, EPOCHS = 20_000, 2
+
+
+def measure(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
+    """Emit the seconds of one warm fit, of its checks, and of its batches."""
+    import data
+    from comparison.trial import find_class
+
+    dataset = data.Dataset.open(spec["folder"])
+    X, y = dataset.x_train[:IMAGES], dataset.y_train[:IMAGES]
+    Model = find_class(spec["class"])
+    Model(epochs=1).fit(X[:640], y[:640])
+    model = Model(epochs=EPOCHS, random_state=0)
+    started = perf_counter()
+    model.fit(X, y)
+    whole = perf_counter() - started
+    in_epochs = sum(model.history_["seconds"])
+    started = perf_counter()
+    for epoch in range(EPOCHS):
+        for _ in model.batches(X, y, _ones(len(y), model.dtype), epoch):
+            pass
+    batches = perf_counter() - started
+    checks = whole - in_epochs - model.build_seconds_
+    emit("measured", whole=whole, batches=batches, checks=checks)
+
+
+def _ones(n: int, dtype: str) -> Any:
+    import numpy as np
+
+    return np.ones(n, dtype)
+
+
+def main() -> None:
+    """Print the shares, medians over rounds in which the classes take turns."""
+    import data
+    from comparison.runner import class_path
+    from models import MODELS
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    folder = data.load(options.dataset).folder
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in MODELS}
+    for _ in range(options.rounds):
+        for name, measured in found.items():
+            process.run(
+                "benchmarks.contract_overhead",
+                {"folder": str(Path(folder)), "class": class_path(name)},
+                threads=environment.cores(),
+                on_event=lambda event, to=measured: (
+                    to.append(event) if event["event"] == "measured" else None
+                ),
+            )
+    for name, rounds in found.items():
+        shares = [
+            [event[part] / event["whole"] for event in rounds]
+            for part in ("batches", "checks")
+        ]
+        text = ", ".join(
+            f"{part} {statistics.median(share):.1%} ({min(share):.1%}-{max(share):.1%})"
+            for part, share in zip(("batches", "checks"), shares, strict=True)
+        )
+        print(f"{name:8} {text}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main()
+    else:  # started by main, as the process of one class
+        process.serve(measure)

@@ -1,0 +1,63 @@
+"""On a CUDA device: the same numbers as on the CPU."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from comparison.code_length import ROOT
+from frameworks import devices
+from tests.conftest import model_params
+
+pytestmark = pytest.mark.gpu
+
+
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8), np.arange(200) % 5
+
+
+@pytest.fixture(params=model_params("keras", "torch", "tf"))
+def Model(request):  # noqa: N802, it is a class
+    if devices.choose("auto", request.param.framework) != "cuda":
+        pytest.skip(f"{request.param.framework} sees no CUDA device here")
+    return request.param
+
+
+def test_the_same_numbers_on_both_devices(Model):
+    X, y = images()
+    cpu, cuda = (
+        Model(epochs=2, hidden_units=(8,), random_state=0, device=device).fit(X, y)
+        for device in ("cpu", "cuda")
+    )
+    assert (cpu.device_, cuda.device_) == ("cpu", "cuda")
+    for name, weight in cpu.get_weights().items():
+        np.testing.assert_allclose(cuda.get_weights()[name], weight, atol=1e-4)
+    for call in ("predict_proba", "transform"):
+        expected, found = (getattr(model, call)(X) for model in (cpu, cuda))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_pickle_from_a_gpu_opens_without_one(Model, tmp_path):
+    X, y = images()
+    model = Model(epochs=1, device="cuda").fit(X, y)
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
+    np.save(tmp_path / "x.npy", X)
+    code = (
+        "import pickle, sys, numpy as np\n"
+        "model = pickle.load(open(sys.argv[1] + '/model.pickle', 'rb'))\n"
+        "assert model.device_ == 'cpu'\n"
+        "np.save(sys.argv[1] + '/p.npy', model.predict_proba("
+        "np.load(sys.argv[1] + '/x.npy')))\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        env={"CUDA_VISIBLE_DEVICES": "", "PATH": ""},
+        check=True,
+    )
+    np.testing.assert_allclose(
+        np.load(tmp_path / "p.npy"), model.predict_proba(X), atol=1e-4
+    )
