@@ -14,6 +14,7 @@ from math import prod
 
 import numpy as np
 
+from frameworks import engines
 from frameworks.base import ImageClassifier
 from frameworks.floatx import floatx
 from frameworks.layers import (
@@ -31,9 +32,21 @@ from frameworks.optim import SGD
 
 
 class Skylark_CNN(ImageClassifier):
-    """NumPy alone: the layers, the loss and the optimiser are in `frameworks/`."""
+    """NumPy alone: the layers, the loss and the optimiser are in `frameworks/`.
+
+    `engine` is "fast", "plain" (the layers as one reads them) or "loops" (one image at
+    a time); `n_jobs` trains "fast" in so many processes instead of threads.
+    """
 
     framework = "numpy"
+    _parameter_constraints = (
+        ImageClassifier._parameter_constraints | engines.CONSTRAINTS
+    )
+
+    def __init__(self, *, engine="fast", n_jobs=None, **params):
+        super().__init__(**params)
+        self.engine = engine
+        self.n_jobs = n_jobs
 
     def build(self):
         activation = ReLU if self.activation else Identity
@@ -49,7 +62,8 @@ class Skylark_CNN(ImageClassifier):
             net[f"dense{i}"] = Sequential(dense, activation())  # (units, n)
             inputs = units
         net["output"] = Dense(inputs, len(self.classes_), self.dtype)  # (classes, n)
-        self.net_ = Sequential(**net)
+        net = Sequential(**net)
+        self.net_ = engines.start(self.engine, net, self.image_shape_, self.n_jobs)
         self.optimizer_ = SGD(
             self.net_.weighted().values(),
             learning_rate=self.learning_rate,
@@ -57,13 +71,13 @@ class Skylark_CNN(ImageClassifier):
             weight_decay=self.weight_decay,
         )
 
-    def forward(self, x, layer="output"):
-        x = np.ascontiguousarray(x.transpose(3, 1, 2, 0))  # (c, h, w, n)
-        return self.net_.forward(x, layer)
+    def forward(self, x, layer="output", training=False):
+        x = x.transpose(3, 1, 2, 0)  # (n, h, w, c) -> (c, h, w, n)
+        return self.net_.forward(x, layer, training)
 
     def train_step(self, x, y, w):
         # forward
-        logits = self.forward(x)
+        logits = self.forward(x, training=True)
         # loss
         loss, dlogits = cross_entropy(logits, y, w)
         # backward
@@ -73,12 +87,13 @@ class Skylark_CNN(ImageClassifier):
         return loss, np.mean(logits.argmax(0) == y)
 
     def fit_loop(self, X, y, w, epochs):
-        for epoch in epochs:
-            for batch in self.batches(X, y, w, epoch):
-                loss, accuracy = self.train_step(*batch)
-                self.record(loss, accuracy, images=len(batch[1]))
-            if self.end_epoch():
-                break
+        with engines.training(self.net_):
+            for epoch in epochs:
+                for batch in self.batches(X, y, w, epoch):
+                    loss, accuracy = self.train_step(*batch)
+                    self.record(loss, accuracy, images=len(batch[1]))
+                if self.end_epoch():
+                    break
 
     def predict_logits(self, x, layer="output"):
         out = self.forward(x, layer)

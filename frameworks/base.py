@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import Signature, signature
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -23,6 +24,11 @@ from frameworks.network import Block
 from frameworks.saving import Portable
 
 PREDICTED_AT_ONCE = 256  # images; bounds the memory of predictions
+NOT_BUILT_IN = (  # parameters that may change without the network being built anew
+    *("epochs", "batch_size", "class_weight", "early_stopping", "validation_fraction"),
+    *("patience", "warm_start", "image_shape", "random_state", "init"),
+    *("on_epoch_end", "verbose"),
+)
 
 
 class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator):
@@ -160,6 +166,16 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         self.init = init
         self.on_epoch_end = on_epoch_end
         self.verbose = verbose
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a constructor that adds parameters of its own show all the others too."""
+        super().__init_subclass__(**options)
+        constructor = vars(cls).get("__init__")
+        if constructor:
+            own = signature(constructor).parameters
+            shown = {n: p for n, p in own.items() if p.kind is not p.VAR_KEYWORD}
+            shown |= signature(cls.__mro__[1].__init__).parameters  # type: ignore[misc]
+            constructor.__signature__ = Signature(list(shown.values()))
 
     def __getattr__(self, name: str) -> Any:
         """Say that the estimator is not fitted, where that is why `name` is missing."""
@@ -415,18 +431,13 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         if carried is not None:
             self.set_weights(carried)
 
-    def _network_settings(self) -> tuple[Any, ...]:
+    def _network_settings(self) -> dict[str, Any]:
         """Return the parameters that a network, once built, has taken in."""
-        return (
-            tuple(self.filters),
-            tuple(self.hidden_units),
-            self.activation,
-            self.learning_rate,
-            self.momentum,
-            self.weight_decay,
-            self.device,
-            self.dtype,
-        )
+        params = self.get_params(deep=False)
+        for name in NOT_BUILT_IN:
+            del params[name]
+        sizes = {n: tuple(params[n]) for n in ("filters", "hidden_units")}
+        return params | sizes
 
     def _train(
         self,

@@ -50,6 +50,7 @@ class Conv2D:
         """(c, H, W, n) -> (f, H - kh + 1, W - kw + 1, n)."""
         kh, kw, c, f = self.kernel.shape
         _, H, W, n = self.x_shape = x.shape
+        x = np.ascontiguousarray(x)
         h, w = H - kh + 1, W - kw + 1
         windows = [x[:, i : i + h, j : j + w] for i, j in np.ndindex(kh, kw)]
         self.columns = np.stack(windows).reshape(kh * kw * c, h * w * n)
@@ -176,8 +177,13 @@ class Sequential:
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named
 
-    def forward(self, x: np.ndarray, last: str | None = None) -> np.ndarray:
-        """Run every layer, or those up to and including the one named `last`."""
+    def forward(
+        self, x: np.ndarray, last: str | None = None, training: bool = False
+    ) -> np.ndarray:
+        """Run every layer, or those up to and including the one named `last`.
+
+        These layers do the same whether `training` or not; other engines keep less.
+        """
         for name, layer in self.layers.items():
             x = layer.forward(x)
             if name == last:

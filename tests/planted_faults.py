@@ -30,8 +30,8 @@ class ReLUAfterPool(Torch_CNN):
 class TransposedImages(Skylark_CNN):
     """Rows and columns exchanged on the way in, as swapaxes(1, 3) does."""
 
-    def forward(self, x, layer="output"):
-        return super().forward(x.swapaxes(1, 2), layer)
+    def forward(self, x, layer="output", training=False):
+        return super().forward(x.swapaxes(1, 2), layer, training)
 
 
 class OtherFlatten(Torch_CNN):
@@ -64,7 +64,7 @@ class SummedLoss(Skylark_CNN):
 
     def train_step(self, x, y, w):
         # forward
-        logits = self.forward(x)
+        logits = self.forward(x, training=True)
         # loss
         loss, dlogits = cross_entropy(logits, y, w)
         # backward
@@ -142,8 +142,9 @@ class IgnoredWeights(Torch_CNN):
 class Rounded(Skylark_CNN):
     """Somewhere on the way, float32."""
 
-    def forward(self, x, layer="output"):
-        return super().forward(x.astype("float32").astype(self.dtype), layer)
+    def forward(self, x, layer="output", training=False):
+        x = x.astype("float32").astype(self.dtype)
+        return super().forward(x, layer, training)
 
 
 # Each fault, and the first check that catches it.

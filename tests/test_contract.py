@@ -266,6 +266,19 @@ def test_clone_and_parameters(Model):
         copied.get_weights()
 
 
+def test_a_class_may_add_parameters():
+    class Deeper(Skylark_CNN):
+        def __init__(self, *, depth=3, **params):
+            super().__init__(**params)
+            self.depth = depth
+
+    model = clone(Deeper(depth=4, engine="plain", epochs=2))
+    assert repr(model) == "Deeper(depth=4, engine='plain', epochs=2)"
+    assert set(model.get_params()) == {"depth", *Skylark_CNN().get_params()}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dept'"):
+        Deeper(dept=4)
+
+
 def test_mapped_images_are_never_floats_all_at_once(tmp_path):
     """4,000 images: 12 MB as bytes, 49 MB as floats; a fit allocates less than 8."""
     rng = np.random.default_rng(0)

@@ -1,5 +1,7 @@
 """The four classes are one network: the same numbers, step after step."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,17 @@ from frameworks.loss import cross_entropy
 from models import MODELS, Skylark_CNN
 from tests.conftest import model_params
 
-OTHERS = model_params("keras", "torch", "tf")
+Plain = partial(Skylark_CNN, engine="plain")  # the reference
+FRAMEWORKS = model_params("keras", "torch", "tf")
+FAST, PROCESSES, LOOPS = (
+    pytest.param(partial(Skylark_CNN, **how), id=name, marks=pytest.mark.skylark)
+    for name, how in {
+        "fast": {"engine": "fast"},
+        "processes": {"engine": "fast", "n_jobs": 2},
+        "loops": {"engine": "loops"},
+    }.items()
+)
+OTHERS = [*FRAMEWORKS, FAST]
 NETWORKS = {
     "seed": {},
     "small": {"filters": (32, 64), "hidden_units": (128,)},
@@ -60,11 +72,11 @@ class TestFunction:
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("network", NETWORKS)
-    @pytest.mark.parametrize("Model", OTHERS)
+    @pytest.mark.parametrize("Model", [*OTHERS, PROCESSES, LOOPS])
     def test_outputs(self, Model, network, dtype):
         X, y = images((10, 9, 3))
         settings = NETWORKS[network] | {"dtype": dtype}
-        expected, found = (fitted(M, X, y, **settings) for M in (Skylark_CNN, Model))
+        expected, found = (fitted(M, X, y, **settings) for M in (Plain, Model))
         limit = 1e-5 if dtype == "float32" else 1e-10
         scale = np.abs(expected.decision_function(X)).max()
         for call in ("decision_function", "predict_proba", "transform"):
@@ -73,11 +85,11 @@ class TestFunction:
             np.testing.assert_allclose(theirs, ours, rtol=0, atol=limit * max(scale, 1))
 
     @pytest.mark.parametrize("size", SIZES)
-    @pytest.mark.parametrize("Model", OTHERS)
+    @pytest.mark.parametrize("Model", [*OTHERS, PROCESSES, LOOPS])
     def test_every_layer_of_every_size(self, Model, size):
         X, y = images(SIZES[size])
         settings = {"filters": (3, 4), "hidden_units": (5,), "dtype": "float64"}
-        expected, found = (fitted(M, X, y, **settings) for M in (Skylark_CNN, Model))
+        expected, found = (fitted(M, X, y, **settings) for M in (Plain, Model))
         assert found.layer_shapes() == expected.layer_shapes()
         for layer in expected.layer_shapes():
             ours, theirs = (m.transform(X, layer) for m in (expected, found))
@@ -114,13 +126,13 @@ class TestGradients:
     """The same gradients of every weight and of the images."""
 
     @pytest.mark.parametrize("network", NETWORKS)
-    @pytest.mark.parametrize("Model", OTHERS)
+    @pytest.mark.parametrize("Model", [*OTHERS, PROCESSES, LOOPS])
     def test_weights(self, Model, network):
         """One step of rate 1 without momentum moves a weight by its gradient."""
         X, y = images((10, 9, 3))
         step = {"learning_rate": 1.0, "momentum": 0.0, "dtype": "float64"}
         moved = []
-        for M in (Skylark_CNN, Model):
+        for M in (Plain, Model):
             model = fitted(M, X, y, **NETWORKS[network] | step)
             before = model.get_weights()
             after = model.set_params(batch_size=len(X)).partial_fit(X, y).get_weights()
@@ -129,14 +141,14 @@ class TestGradients:
             assert np.linalg.norm(expected) > 0
             assert relative(moved[1][name], expected) < 1e-8, name
 
-    @pytest.mark.parametrize("Model", OTHERS)
+    @pytest.mark.parametrize("Model", FRAMEWORKS)
     def test_images(self, Model):
         X, y = images((10, 9, 3))
         settings = {"filters": (4, 6), "hidden_units": (12,), "dtype": "float64"}
         x = X[:20] / 255 - 0.5
         found, expected = (
             input_gradient(fitted(M, X, y, **settings), x, y[:20].astype("int64"))
-            for M in (Model, Skylark_CNN)
+            for M in (Model, Plain)
         )
         assert np.linalg.norm(expected) > 0
         assert relative(found, expected) < 1e-8
@@ -154,7 +166,7 @@ class TestTraining:
         settings = {"learning_rate": 5e-324, "dtype": dtype, "random_state": 3}
         ours, theirs = (
             M(epochs=1, hidden_units=(5,), init=init, **settings).fit(X, y)
-            for M in (Skylark_CNN, Model)
+            for M in (Plain, Model)
         )
         theirs = theirs.get_weights()
         for name, weight in ours.get_weights().items():
@@ -164,14 +176,14 @@ class TestTraining:
 
     @pytest.mark.parametrize("size", ["grey", "odd"])
     @pytest.mark.parametrize("training", TRAINING)
-    @pytest.mark.parametrize("Model", OTHERS)
+    @pytest.mark.parametrize("Model", [*OTHERS, PROCESSES, LOOPS])
     def test_epochs(self, Model, training, size):
         """Three epochs with a last, short batch, in float64."""
         X, y = images(SIZES[size])
         settings = {"epochs": 3, "batch_size": 16, "dtype": "float64"}
         ours, theirs = (
             M(random_state=0, **settings | TRAINING[training]).fit(X, y)
-            for M in (Skylark_CNN, Model)
+            for M in (Plain, Model)
         )
         for name in ("loss", "accuracy"):
             np.testing.assert_allclose(
@@ -187,7 +199,7 @@ class TestTraining:
         """Each call of partial_fit is one step; its loss is the step's own."""
         X, y = cifar10
         losses = []
-        for M in (Skylark_CNN, Model):
+        for M in (Plain, Model):
             model = M(dtype=dtype, random_state=0, batch_size=64)
             for start in range(0, 6400, 64):
                 batch = slice(start, start + 64)
@@ -201,8 +213,7 @@ class TestTraining:
         X, y = cifar10
         settings = {"filters": (8, 8), "hidden_units": (16,), "dtype": "float64"}
         ours, theirs = (
-            M(epochs=1, random_state=0, **settings).fit(X, y)
-            for M in (Skylark_CNN, Model)
+            M(epochs=1, random_state=0, **settings).fit(X, y) for M in (Plain, Model)
         )
         theirs = theirs.get_weights()
         for name, weight in ours.get_weights().items():

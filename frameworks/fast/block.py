@@ -1,0 +1,114 @@
+"""Convolution, activation and max pool as one layer, which works in bands of rows."""
+
+import numpy as np
+
+from frameworks.fast.calls import Calls
+from frameworks.fast.direct import Direct
+from frameworks.fast.scratch import Scratch
+from frameworks.fast.tournament import Tournament
+from frameworks.fast.winograd import Winograd
+from frameworks.layers import Conv2D
+
+Pair = tuple[int, int]
+
+
+class Block:
+    """The layers, their sizes, and the kernel made ready for the product."""
+
+    def __init__(self, conv: Conv2D, relu: bool, pool: Pair, image: Pair) -> None:
+        self.conv, self.relu = conv, relu
+        kh, kw, _, _ = conv.kernel.shape
+        self.windows = (image[0] - kh + 1) // pool[0], (image[1] - kw + 1) // pool[1]
+        winograd = Winograd.serves(conv, pool)
+        self.product = Winograd(conv) if winograd else Direct(conv, pool)
+
+    def bands(self, n: int, band_bytes: int) -> list[slice]:
+        """Return the rows of windows of each band, for n images.
+
+        A band is as many rows as leave what is computed for them in the cache until it
+        is used: +15 % on one core (network small).
+        """
+        h, w = self.windows
+        bytes_a_row = self.product.floats_a_window * w * n * self.conv.kernel.itemsize
+        rows = max(1, band_bytes // bytes_a_row)
+        return [slice(top, min(top + rows, h)) for top in range(0, h, rows)]
+
+
+class BlockShard:
+    """The block for a number of images: all its memory, and all its calls."""
+
+    def __init__(
+        self, block: Block, x: np.ndarray, band_bytes: int, keep: bool
+    ) -> None:
+        """Work on images x (H, c, W, n), wherever their values come from.
+
+        With `keep`, the forward pass keeps what the backward pass needs.
+        """
+        self.block, self.x = block, x
+        self.scratch = Scratch(x.dtype)
+        (h, w), f, n = block.windows, block.conv.kernel.shape[3], x.shape[3]
+        self.out = np.empty((h, f, w, n), x.dtype)
+        self.bands = []
+        for rows in block.bands(n, band_bytes):
+            product = block.product.band(x, rows, w, self.scratch, keep)
+            ph, _, *shape = product.phases.shape
+            winners = self.scratch.take("winners", ph, *shape)
+            pool = Tournament(product.phases, winners, keep)
+            self.bands.append((rows, product, pool))
+        self.forward = self._forward()
+
+    def _forward(self) -> Calls:
+        """Return the calls that compute `out` from `x`."""
+        calls = Calls()
+        out = self.out.reshape(*self.out.shape[:2], -1)
+        bias = np.empty(out.shape[1:], out.dtype)
+        zeros = np.zeros_like(bias)  # np.maximum with a scalar takes twice as long
+        calls.add(np.copyto, bias, self.block.conv.bias[:, None])
+        for rows, product, pool in self.bands:
+            product.forward(calls)
+            pool.forward(calls, out[rows])
+            # After the maximum, with which both commute: a quarter of the work.
+            calls.add(np.add, out[rows], bias, out=out[rows])
+            if self.block.relu:
+                calls.add(np.maximum, out[rows], zeros, out=out[rows])
+        return calls
+
+    def prepare_backward(self, dout: np.ndarray | None) -> None:
+        """Take the gradient of `out`, (h, f, w, n), from an array, or make room for it.
+
+        `backward` computes the gradients of x, kernel and bias as `dx`, `dmatrix` (what
+        the product makes of the kernel) and `dbias`; it overwrites `dout`.
+        """
+        self.dout = np.empty_like(self.out) if dout is None else dout
+        self.dx = np.empty_like(self.x) if self.block.conv.needs_dx else None
+        self.dmatrix = np.empty_like(self.block.product.matrix)
+        self.dbias = np.empty_like(self.block.conv.bias)
+        self.backward = self._backward()
+
+    def _backward(self) -> Calls:
+        """Return the calls that compute the gradients from `dout`."""
+        calls = Calls()
+        (h, f, _, _), dtype = self.out.shape, self.out.dtype
+        out, dout = (array.reshape(h, f, -1) for array in (self.out, self.dout))
+        dbiases = np.empty((h, f), dtype)
+        dmatrices = np.empty((len(self.bands), *self.dmatrix.shape), dtype)
+        if self.dx is not None:
+            calls.add(self.dx.fill, 0)
+        for (rows, product, pool), dmatrix in zip(self.bands, dmatrices, strict=True):
+            d = dout[rows]
+            if self.block.relu:
+                positive = self.scratch.take("positive", *d.shape, dtype=bool)
+                calls.add(np.greater, out[rows], 0, out=positive)
+                calls.add(np.multiply, d, positive, out=d)
+            calls.add(np.add.reduce, d, axis=2, out=dbiases[rows])
+            pool.backward(calls, d)
+            product.backward_kernel(calls, dmatrix)
+            if self.dx is not None:
+                product.backward_x(calls, self.dx)
+        calls.add(np.add.reduce, dmatrices, axis=0, out=self.dmatrix)
+        calls.add(np.add.reduce, dbiases, axis=0, out=self.dbias)
+        return calls
+
+    def gradients(self) -> list[np.ndarray]:
+        """Return the gradients of kernel and bias that `backward` has computed."""
+        return [self.block.product.gather(self.dmatrix), self.dbias]

@@ -1,0 +1,138 @@
+"""A network that shares each batch among workers: it looks like the plain one."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+import numpy as np
+
+from frameworks.fast import processes, threads
+from frameworks.fast.worker import Worker, add
+from frameworks.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+)
+
+FEW = 8  # images; for fewer, a worker costs more than it saves
+KNOWN = (Conv2D, Dense, Flatten, Identity, MaxPool2D, ReLU)  # treat each image alone
+
+
+def start(
+    net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
+) -> "FastNet | Sequential":
+    """Return a fast network, or `net` itself where a layer must see all of a batch."""
+    if all(isinstance(layer, KNOWN) for layer in _leaves(net)):
+        return FastNet(net, image_shape, n_jobs)
+    return net
+
+
+class FastNet:
+    """What `Sequential` does, by workers; its layers keep the weights.
+
+    Parameters
+    ----------
+    net : Sequential
+        Blocks of convolution, activation and max pool, then any layers that treat each
+        image by itself.
+    image_shape : (h, w, c)
+    n_jobs : int or None
+        None: one thread for each that BLAS may use. 1: one thread. More: for training,
+        so many processes, on Linux; -1 is one for each thread that BLAS may use.
+    """
+
+    def __init__(
+        self, net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
+    ) -> None:
+        self.net, self.image = net, image_shape[:2]
+        self.jobs = threads.count() if n_jobs in (None, -1) else n_jobs
+        self.forks = n_jobs is not None and self.jobs > 1
+        if self.forks:
+            _share(net)
+        alone = self.jobs == 1
+        workers = [Worker(net, self.image, alone=alone) for _ in range(self.jobs)]
+        self.team: threads.Threads | processes.Processes = threads.Threads(workers)
+        self.threads = self.team
+        self.lock = Lock()  # the workers' memory is for one batch at a time
+
+    def weighted(self) -> dict[str, Conv2D | Dense]:
+        """Return the layers that have weights, by name."""
+        return self.net.weighted()
+
+    def forward(
+        self, x: np.ndarray, last: str = "output", training: bool = False
+    ) -> np.ndarray:
+        """(c, H, W, n) -> (classes, n), or the output of the layer named `last`."""
+        if last != list(self.net.layers)[-1]:
+            return self.net.forward(x, last)
+        x = x.transpose(3, 1, 2, 0)
+        count = min(self.jobs, max(1, len(x) // FEW))
+        edges = [len(x) * k // count for k in range(count + 1)]
+        shares = list(map(slice, edges, edges[1:]))
+        arrays = [x[share] for share in shares]
+        with self.lock:
+            if training:
+                self.shares = shares
+                results = self.team.call("forward", arrays)
+            else:
+                results = self.threads.call("predict", arrays)
+            return np.concatenate([logits for (logits,) in results], axis=1)
+
+    def backward(self, dlogits: np.ndarray) -> None:
+        """(classes, n): leave the gradients of all weights with their layers."""
+        arrays = [dlogits[:, share] for share in self.shares]
+        gradients, *others = self.team.call("backward", arrays)
+        for more in others:
+            add(gradients, more)
+        for layer in self.weighted().values():
+            layer.dkernel, layer.dbias, *gradients = gradients
+
+    @contextmanager
+    def processes(self) -> Iterator[None]:
+        """Train by processes meanwhile, where `n_jobs` asks for them."""
+        reason = processes.why_not() if self.forks else None
+        if reason:
+            warnings.warn(
+                f"n_jobs={self.jobs} takes threads, not processes: {reason}.",
+                stacklevel=2,
+            )
+        if reason or not self.forks:
+            yield
+            return
+        weights = [w for layer in self.weighted().values() for w in _weights(layer)]
+        worker = Worker(self.net, self.image, alone=True)
+        self.team = processes.Processes(worker, weights)
+        try:
+            yield
+        finally:
+            self.team.close()
+            self.team = self.threads
+
+
+def _leaves(layer: Layer) -> Iterator[Layer]:
+    """Yield the layers that a network is made of, however they are nested."""
+    if not isinstance(layer, Sequential):
+        yield layer
+        return
+    for part in layer.layers.values():
+        yield from _leaves(part)
+
+
+def _weights(layer: Conv2D | Dense) -> tuple[np.ndarray, np.ndarray]:
+    return layer.kernel, layer.bias
+
+
+def _share(net: Sequential) -> None:
+    """Move the weights to memory that forked processes share."""
+    for layer in net.weighted().values():
+        for name in ("kernel", "bias"):
+            weight = getattr(layer, name)
+            copy = processes.shared(weight.shape, weight.dtype)
+            copy[:] = weight
+            setattr(layer, name, copy)

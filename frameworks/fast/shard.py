@@ -1,0 +1,72 @@
+"""A few images on their way through the network and back."""
+
+import copy
+
+import numpy as np
+
+from frameworks.fast.block import Block, BlockShard
+from frameworks.layers import Layer, Sequential
+
+TURNED = 8  # images whose pixels are turned together, while their cache lines are there
+
+
+class Shard:
+    """The network for a number of images, whose memory is allocated once.
+
+    The blocks at its beginning are fused; the layers after them are the plain ones.
+    """
+
+    def __init__(
+        self,
+        blocks: list[Block],
+        layers: list[Layer],
+        x: np.ndarray,
+        band_bytes: int,
+        keep: bool,
+    ) -> None:
+        """Serve images like x, (n, H, W, c); with `keep`, also backwards."""
+        n, H, W, c = x.shape
+        self.x = images = np.empty((H, c, W, n), x.dtype)
+        self.blocks: list[BlockShard] = []
+        for block in blocks:
+            self.blocks.append(BlockShard(block, images, band_bytes, keep))
+            images = self.blocks[-1].out
+        self.layers = Sequential(*map(_twin, layers))
+        if keep:
+            dout = None  # of the last block: the layers after it hand it over
+            for part in reversed(self.blocks):
+                part.prepare_backward(dout)
+                dout = part.dx
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """(n, H, W, c) -> (classes, n)."""
+        if not self.blocks:
+            return self.layers.forward(x.transpose(3, 1, 2, 0))
+        for i in range(0, len(x), TURNED):
+            some = slice(i, i + TURNED)
+            self.x[..., some] = x[some].transpose(1, 3, 2, 0)
+        for block in self.blocks:
+            block.forward.run()
+        out = self.blocks[-1].out.swapaxes(0, 1)  # (h, f, w, n) -> (f, h, w, n)
+        return self.layers.forward(out)
+
+    def backward(self, dlogits: np.ndarray) -> list[np.ndarray]:
+        """(classes, n) -> the gradient of each kernel and bias, in order."""
+        d = self.layers.backward(dlogits)
+        if self.blocks:
+            np.copyto(self.blocks[-1].dout, d.swapaxes(0, 1))
+        found: list[np.ndarray] = []
+        for block in reversed(self.blocks):
+            block.backward.run()
+            found = block.gradients() + found
+        for layer in self.layers.weighted().values():
+            found += layer.dkernel, layer.dbias
+        return found
+
+
+def _twin(layer: Layer) -> Layer:
+    """Return a layer with the same weights, that remembers a batch of its own."""
+    twin = copy.copy(layer)
+    if isinstance(twin, Sequential):
+        twin.layers = {name: _twin(part) for name, part in twin.layers.items()}
+    return twin

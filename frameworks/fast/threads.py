@@ -1,0 +1,92 @@
+"""Workers on threads: NumPy computes without Python's lock."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from frameworks.fast.worker import Worker
+
+blas = ThreadpoolController()
+
+
+class Threads:
+    """Workers that compute at the same time, each with a BLAS of one thread."""
+
+    def __init__(self, workers: list[Worker]) -> None:
+        self.workers = workers
+
+    def call(self, name: str, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Let each worker do what `name` says with its array; return their results."""
+        with blas.limit(limits=1):
+            return crew.run(
+                [
+                    partial(getattr(worker, name), array)
+                    for worker, array in zip(self.workers, arrays, strict=False)
+                ]
+            )
+
+
+class Crew:
+    """Threads for everybody in this process, started when they are first needed."""
+
+    def __init__(self) -> None:
+        self.tasks: queue.SimpleQueue = queue.SimpleQueue()
+        self.threads = 0
+
+    def run(self, work: list[Callable[[], Any]]) -> list[Any]:
+        """Make all the calls, the first on this thread; return what they return.
+
+        Raises
+        ------
+        BaseException
+            What the first of them raised, after all have ended.
+        """
+        while self.threads < len(work) - 1:
+            self.threads += 1
+            threading.Thread(target=self._serve, daemon=True).start()
+        done: queue.SimpleQueue = queue.SimpleQueue()
+        for task in list(enumerate(work))[1:]:
+            self.tasks.put((*task, done))
+        _do(0, work[0], done)
+        outcomes = sorted((done.get() for _ in work), key=lambda outcome: outcome[0])
+        for _, _, error in outcomes:
+            if error is not None:
+                raise error
+        return [result for _, result, _ in outcomes]
+
+    def _serve(self) -> None:
+        while True:
+            _do(*self.tasks.get())
+
+
+def _do(number: int, call: Callable[[], Any], done: queue.SimpleQueue) -> None:
+    """Make a call; put its number, and its result or its error, into `done`."""
+    result = error = None
+    try:
+        result = call()
+    except BaseException as problem:  # KeyboardInterrupt too: others still compute
+        error = problem
+    done.put((number, result, error))
+
+
+def count() -> int:
+    """Return how many threads BLAS may use, which is how many workers there are."""
+    return max(
+        (p["num_threads"] for p in blas.info() if p["user_api"] == "blas"), default=1
+    )
+
+
+crew = Crew()
+if hasattr(os, "register_at_fork"):  # a forked process has none of the threads
+
+    def _forget() -> None:
+        global crew
+        crew = Crew()
+
+    os.register_at_fork(after_in_child=_forget)

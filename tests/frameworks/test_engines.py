@@ -1,0 +1,457 @@
+"""The engines of Skylark: the same numbers, whatever the machine and however fast."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed
+from sklearn.datasets import load_digits
+
+from comparison.code_length import ROOT
+from frameworks.fast import processes, threads, worker
+from frameworks.fast.calls import Calls
+from frameworks.fast.direct import Direct
+from frameworks.fast.products import by_columns, by_rows
+from frameworks.fast.scratch import Scratch
+from frameworks.fast.tournament import Tournament
+from frameworks.fast.winograd import Winograd
+from frameworks.layers import Conv2D, MaxPool2D
+from frameworks.loops import Conv3x3, Dense, MaxPool2, Softmax
+from models import Skylark_CNN
+
+SHAPES = [
+    (32, 32, 3),
+    (9, 6, 3),
+    (1, 7, 2),
+    (1, 1, 1),
+    (5, 1, 4),
+    (3, 3, 9),
+    (11, 13, 5),
+]
+NETWORKS = [((), (4,)), ((8,), ()), ((9, 10), (5,)), ((3, 17, 16), (7,))]
+
+
+def images(shape, n=50, classes=3):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
+    return X, rng.permutation(np.arange(n) % classes)
+
+
+def largest_difference(first, second):
+    weights = first.get_weights(), second.get_weights()
+    return max(np.abs(weights[0][name] - weights[1][name]).max() for name in weights[0])
+
+
+@pytest.mark.parametrize("activation", ["relu", None])
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_fast_is_plain(shape, network, activation):
+    """Two epochs with a short last batch: every weight and every probability."""
+    X, y = images(shape)
+    settings = {
+        "filters": network[0],
+        "hidden_units": network[1],
+        "activation": activation,
+        "epochs": 2,
+        "batch_size": 40,
+        "weight_decay": 0.01,
+        "dtype": "float64",
+        "random_state": 0,
+    }
+    plain = Skylark_CNN(**settings, engine="plain").fit(X, y)
+    for n_jobs in (None, 1):
+        fast = Skylark_CNN(**settings, n_jobs=n_jobs).fit(X, y)
+        assert largest_difference(fast, plain) < 1e-12
+        for some in (X, X[:1], X[:7]):
+            np.testing.assert_allclose(
+                fast.predict_proba(some), plain.predict_proba(some), atol=1e-12
+            )
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 8, 33, 64, 100, 1000])
+def test_any_batch_is_shared_out(batch_size):
+    X, y = images((12, 12, 3), n=150)
+    plain, fast, forked = (
+        Skylark_CNN(
+            filters=(4, 5),
+            epochs=1,
+            batch_size=batch_size,
+            dtype="float64",
+            random_state=0,
+            **how,
+        ).fit(X, y)
+        for how in ({"engine": "plain"}, {}, {"n_jobs": 2})
+    )
+    assert largest_difference(fast, plain) < 1e-12
+    assert largest_difference(forked, plain) < 1e-12
+
+
+def test_saturated_images_have_one_winner_a_window():
+    """Every window ties; the first pixel of each has the gradient, as everywhere."""
+    rng = np.random.default_rng(0)
+    X = rng.choice(np.array([0, 255], np.uint8), (40, 1, 1, 1)) * np.ones(
+        (1, 12, 12, 1), np.uint8
+    )
+    y = np.arange(40) % 2
+    fitted = [
+        Skylark_CNN(epochs=2, dtype="float64", random_state=0, engine=engine).fit(X, y)
+        for engine in ("plain", "fast", "loops")
+    ]
+    assert largest_difference(fitted[0], fitted[1]) < 1e-12
+    assert largest_difference(fitted[0], fitted[2]) < 1e-12
+
+
+def test_another_layer_is_computed_by_the_plain_engine():
+    """A subclass with a layer that the fast engine does not know still works."""
+
+    class Doubled:
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dout):
+            return 2 * dout
+
+    class Other(Skylark_CNN):
+        def build(self):
+            super().build()
+            net = getattr(self.net_, "net", self.net_)
+            net.layers = {"twice": Doubled()} | net.layers
+            from frameworks import engines
+
+            self.net_ = engines.start(self.engine, net, self.image_shape_, None)
+
+    X, y = images((8, 8, 1))
+    fitted = [
+        Other(epochs=1, random_state=0, dtype="float64", engine=engine).fit(X, y)
+        for engine in ("plain", "fast")
+    ]
+    assert largest_difference(*fitted) == 0
+
+
+class TestPieces:
+    """Each trick by itself."""
+
+    @pytest.mark.parametrize("columns", [1, 7, 4096, 12_000])
+    def test_products_by_columns(self, columns):
+        rng = np.random.default_rng(0)
+        a, b = rng.normal(size=(16, 16)), rng.normal(size=(16, columns))
+        out = np.empty((16, columns))
+        matrix, cut, pieces = by_columns(a, b, out)
+        np.matmul(matrix, cut, out=pieces)
+        np.testing.assert_allclose(out, a @ b, atol=1e-12)
+
+    @pytest.mark.parametrize("rows", [1, 31, 32, 64, 70])
+    def test_products_by_rows(self, rows):
+        rng = np.random.default_rng(0)
+        a, b = rng.normal(size=(3, 2, rows, 50)), rng.normal(size=(3, 2, 9, 50))
+        out = np.empty((3, 2, rows, 9))
+        matrix, cut, pieces = by_rows(a, b, out)
+        np.matmul(matrix, cut, out=pieces)
+        np.testing.assert_allclose(out, a @ b.swapaxes(2, 3), atol=1e-12)
+
+    @pytest.mark.parametrize("window", [(1, 1), (1, 2), (2, 1), (2, 2)])
+    def test_tournament_is_max_pool(self, window):
+        """With ties: small whole numbers."""
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 3, (4, 6, 8, 5)).astype(float)
+        pool = MaxPool2D(window)
+        expected = pool.forward(x)
+        dout = rng.normal(size=expected.shape)
+        phases = np.stack(list(pool.positions(x))).reshape(*window, *expected.shape)
+        between, out = np.empty_like(phases[:, 0]), np.empty_like(expected)
+        tournament = Tournament(phases, between, keep=True)
+        for make in (lambda c: tournament.forward(c, out), None):
+            calls = Calls()
+            make(calls) if make else tournament.backward(calls, dout)
+            calls.run()
+        assert (out == expected).all()
+        dx = np.stack(list(pool.positions(pool.backward(dout))))
+        assert (phases.reshape(dx.shape) == dx).all()
+
+    def test_winograd_is_direct(self):
+        rng = np.random.default_rng(0)
+        conv = Conv2D(16, 18, (3, 3), "float64")
+        conv.kernel[:] = rng.normal(size=conv.kernel.shape)
+        x = rng.normal(size=(9, 16, 10, 3))
+        rows, found = slice(1, 3), []
+        for product in (Direct(conv, (2, 2)), Winograd(conv)):
+            product.prepare()
+            band = product.band(x, rows, 4, Scratch("float64"), keep=True)
+            calls, dmatrix = Calls(), np.empty_like(product.matrix)
+            dx = np.zeros_like(x)
+            band.forward(calls)
+            calls.run()
+            phases = band.phases.copy()
+            band.phases[:] = np.sin(np.arange(phases.size)).reshape(phases.shape)
+            calls = Calls()
+            band.backward_kernel(calls, dmatrix)
+            band.backward_x(calls, dx)
+            calls.run()
+            found.append((phases, product.gather(dmatrix), dx))
+        for direct, winograd in zip(*found, strict=True):
+            assert np.abs(direct).max() > 1
+            np.testing.assert_allclose(winograd, direct, atol=1e-10)
+
+    def test_blocks_are_fused_and_what_follows_is_not(self):
+        model = Skylark_CNN(filters=(4, 4), hidden_units=(3,), epochs=1)
+        model.fit(*images((12, 12, 1)))
+        blocks, layers = worker.fuse(model.net_.net, (12, 12))
+        assert [block.windows for block in blocks] == [(5, 5), (1, 1)]
+        assert len(layers) == 3
+
+
+class TestThreads:
+    def test_an_error_is_raised_after_all_have_ended(self):
+        ended = []
+
+        def fail():
+            raise MemoryError("no more")
+
+        def slow():
+            time.sleep(0.1)
+            ended.append(True)
+
+        with pytest.raises(MemoryError, match="no more"):
+            threads.crew.run([fail, slow])
+        assert ended == [True]
+        assert threads.crew.run([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
+
+    def test_one_model_predicts_for_many_threads(self):
+        X, y = images((16, 16, 3), n=200)
+        model = Skylark_CNN(epochs=1, random_state=0).fit(X, y)
+        expected = model.predict_proba(X)
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(model.predict_proba, [X] * 20):
+                assert (found == expected).all()
+
+    def test_a_forked_process_predicts(self):
+        """It has none of its parent's threads."""
+        if "fork" not in multiprocessing.get_all_start_methods():
+            pytest.skip("this system does not fork")
+        X, y = images((16, 16, 3))
+        model = Skylark_CNN(epochs=1, random_state=0).fit(X, y)
+        expected = model.predict_proba(X)
+        reader, writer = multiprocessing.get_context("fork").Pipe()
+        child = multiprocessing.get_context("fork").Process(
+            target=lambda: writer.send((model.predict_proba(X) == expected).all())
+        )
+        child.start()
+        assert reader.poll(30)
+        assert reader.recv()
+        child.join()
+
+    def test_one_blas_thread_is_one_worker(self):
+        with threads.blas.limit(limits=1):
+            model = Skylark_CNN(epochs=1).fit(*images((8, 8, 1)))
+        assert model.net_.jobs == 1
+
+
+forking = pytest.mark.skipif(
+    processes.why_not() is not None, reason="n_jobs forks on Linux alone"
+)
+
+
+@forking
+class TestProcesses:
+    def test_the_bits_of_one_thread(self):
+        X, y = images((16, 16, 3), n=200)
+        settings = {"filters": (4, 16), "epochs": 2, "random_state": 0}
+        one, two = (Skylark_CNN(n_jobs=n, **settings).fit(X, y) for n in (1, 2))
+        assert largest_difference(one, two) == 0
+        assert one.history_["loss"] == two.history_["loss"]
+
+    def test_they_end_with_the_fit(self):
+        X, y = images((8, 8, 1))
+        seen = []
+
+        def look(model, logs):
+            seen.append(len(multiprocessing.active_children()))
+            return True
+
+        Skylark_CNN(epochs=3, n_jobs=2, on_epoch_end=look).fit(X, y)
+        assert seen == [1]
+        assert not multiprocessing.active_children()
+
+    def test_one_that_dies_is_said(self):
+        X, y = images((8, 8, 1))
+
+        def kill(model, logs):
+            (child,) = multiprocessing.active_children()
+            os.kill(child.pid, signal.SIGKILL)
+
+        with pytest.raises(RuntimeError, match="exit code -9, perhaps out of memory"):
+            Skylark_CNN(epochs=3, n_jobs=2, on_epoch_end=kill).fit(X, y)
+        assert not multiprocessing.active_children()
+
+    def test_an_error_of_theirs_is_raised_here(self):
+        class Failing:
+            def forward(self, x):
+                if multiprocessing.parent_process():
+                    raise MemoryError("not here")
+                return [x]
+
+        team = processes.Processes(Failing(), [np.zeros(4)])
+        try:
+            with pytest.raises(MemoryError, match="not here"):
+                team.call("forward", [np.zeros((2, 3))] * 2)
+        finally:
+            team.close()
+
+    def test_ctrl_c_ends_them(self):
+        code = (
+            "import numpy as np; from models import Skylark_CNN\n"
+            "X, y = np.zeros((2000, 32, 32, 3), np.uint8), np.arange(2000) % 2\n"
+            "tell = lambda model, logs: print('epoch', flush=True)\n"
+            "Skylark_CNN(epochs=10**6, n_jobs=2, on_epoch_end=tell).fit(X, y)\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as run:
+            run.stdout.readline()
+            os.killpg(run.pid, signal.SIGINT)
+            _, stderr = run.communicate(timeout=30)
+        assert stderr.strip().endswith("KeyboardInterrupt")
+        assert stderr.count("Traceback") == 1
+        with pytest.raises(ProcessLookupError):
+            os.killpg(run.pid, 0)
+
+    def test_workers_of_joblib_have_theirs(self):
+        X, y = images((8, 8, 1))
+        alone = Skylark_CNN(epochs=1, n_jobs=2, random_state=0).fit(X, y)
+        fitted = Parallel(2)(delayed(alone.fit)(X, y) for _ in range(2))
+        assert all(largest_difference(alone, model) < 1e-6 for model in fitted)
+
+    def test_a_worker_that_may_not_fork_says_so_and_goes_on(self):
+        X, y = images((8, 8, 1))
+        context = multiprocessing.get_context("fork")
+        reader, writer = context.Pipe()
+
+        def fit():
+            with pytest.warns(UserWarning, match="takes threads, not processes"):
+                model = Skylark_CNN(epochs=1, n_jobs=2, random_state=0).fit(X, y)
+            writer.send(model.history_["loss"])
+
+        child = context.Process(target=fit, daemon=True)
+        child.start()
+        assert reader.poll(30)
+        alone = Skylark_CNN(epochs=1, random_state=0).fit(X, y)
+        np.testing.assert_allclose(reader.recv(), alone.history_["loss"], 1e-5)
+        child.join()
+
+
+class TestLoops:
+    """The tutorial's layers, as the tutorial uses them."""
+
+    def test_shapes(self):
+        """32x32x1 -> 30x30x8 -> 15x15x8 -> 10, and the same with three channels."""
+        rng = np.random.default_rng(0)
+        for shape in ((32, 32), (32, 32, 1), (32, 32, 3)):
+            conv, pool, softmax = Conv3x3(8), MaxPool2(), Softmax(15 * 15 * 8, 10)
+            out = conv.forward(rng.uniform(-0.5, 0.5, shape))
+            assert out.shape == (30, 30, 8)
+            out = pool.forward(out)
+            assert out.shape == (15, 15, 8)
+            out = softmax.forward(out)
+            assert out.shape == (10,)
+            assert out.sum() == pytest.approx(1)
+
+    def test_it_learns_by_the_tutorials_loop(self):
+        digits = load_digits()
+        conv, pool, softmax = Conv3x3(8), MaxPool2(), Softmax(3 * 3 * 8, 10)
+        losses = []
+        for image, label in zip(digits.images[:600], digits.target[:600], strict=True):
+            out = softmax.forward(pool.forward(conv.forward(image / 16 - 0.5)))
+            losses.append(-np.log(out[label]))
+            gradient = np.zeros(10)
+            gradient[label] = -1 / out[label]
+            gradient = softmax.backprop(gradient, 0.05)
+            conv.backprop(pool.backprop(gradient), 0.05)
+        assert np.mean(losses[:100]) > 1.5
+        assert np.mean(losses[-100:]) < 0.7
+
+    @pytest.mark.parametrize("channels", [(), (2,)])
+    def test_convolution_gradients(self, channels):
+        rng = np.random.default_rng(0)
+        image, conv = rng.normal(size=(5, 4, *channels)), Conv3x3(2)
+        dout = rng.normal(size=conv.forward(image).shape)
+        dimage = conv.backprop(dout, 0)
+        for array, found in ((image, dimage), (conv.filters, conv.d_L_d_filters)):
+            for index in np.ndindex(array.shape):
+                array[index] += 1e-6
+                above = np.sum(conv.forward(image) * dout)
+                array[index] -= 2e-6
+                below = np.sum(conv.forward(image) * dout)
+                array[index] += 1e-6
+                assert found[index] == pytest.approx((above - below) / 2e-6, abs=1e-7)
+
+    def test_softmax_gradient(self):
+        rng = np.random.default_rng(0)
+        x, softmax = rng.normal(size=(2, 3)), Softmax(6, 4)
+        dout = rng.normal(size=4)
+        softmax.forward(x)
+        dx = softmax.backprop(dout, 0)
+        assert dx.shape == x.shape
+        for index in np.ndindex(x.shape):
+            moved = np.zeros_like(x)
+            moved[index] = 1e-6
+            above, below = softmax.forward(x + moved), softmax.forward(x - moved)
+            assert dx[index] == pytest.approx((above - below) @ dout / 2e-6, abs=1e-8)
+
+    def test_backprop_moves_the_weights(self):
+        dense = Dense(3, 2)
+        before = dense.weights.copy()
+        dense.forward(np.array([1.0, 2.0, 3.0]))
+        dense.backprop(np.array([1.0, 0.0]), 0.5)
+        assert (before - dense.weights)[:, 0].tolist() == pytest.approx([0.5, 1, 1.5])
+        assert dense.biases.tolist() == [-0.5, 0]
+
+    def test_the_first_of_tied_pixels_wins(self):
+        pool = MaxPool2()
+        pool.forward(np.zeros((2, 4, 1)))
+        dx = pool.backprop(np.array([5.0, 7.0]).reshape(1, 2, 1))
+        assert dx[:, :, 0].tolist() == [[5, 0, 7, 0], [0, 0, 0, 0]]
+
+    def test_one_image_at_a_time_is_a_batch_of_one(self):
+        X, y = images((8, 8, 3), n=12)
+        loops, plain = (
+            Skylark_CNN(
+                batch_size=1, epochs=1, dtype="float64", random_state=0, engine=engine
+            ).fit(X, y)
+            for engine in ("loops", "plain")
+        )
+        assert largest_difference(loops, plain) < 1e-13
+
+
+def test_the_engine_can_be_changed_between_fits():
+    X, y = images((8, 8, 1))
+    model = Skylark_CNN(epochs=1, warm_start=True, random_state=0, dtype="float64")
+    model.fit(X, y).set_params(engine="plain").fit(X, y)
+    assert model.n_iter_ == 2
+    assert type(model.net_).__name__ == "Sequential"
+
+
+def test_no_thread_is_left_behind():
+    X, y = images((8, 8, 1))
+    Skylark_CNN(epochs=1).fit(X, y)
+    before = threading.active_count()
+    for _ in range(5):
+        Skylark_CNN(epochs=1).fit(X, y)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2])
+def test_n_jobs_is_checked(n_jobs):
+    with pytest.raises(ValueError, match="n_jobs"):
+        Skylark_CNN(n_jobs=n_jobs).fit(*images((8, 8, 1)))
