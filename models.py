@@ -97,7 +97,7 @@ class Skylark_CNN(ImageClassifier):
 
     def predict_logits(self, x, layer="output"):
         out = self.forward(x, layer)
-        return np.moveaxis(out, (0, -1), (-1, 0))  # (c, h, w, n) -> (n, h, w, c)
+        return out.swapaxes(0, -1)  # (c, h, w, n) -> (n, h, w, c)
 
     def get_weights(self):
         weights = {}

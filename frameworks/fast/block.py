@@ -1,5 +1,7 @@
 """Convolution, activation and max pool as one layer, which works in bands of rows."""
 
+from math import prod
+
 import numpy as np
 
 from frameworks.fast.calls import Calls
@@ -19,6 +21,7 @@ class Block:
         self.conv, self.relu = conv, relu
         kh, kw, _, _ = conv.kernel.shape
         self.windows = (image[0] - kh + 1) // pool[0], (image[1] - kw + 1) // pool[1]
+        self.operations = 2 * conv.kernel.size * prod(self.windows) * prod(pool)
         winograd = Winograd.serves(conv, pool)
         self.product = Winograd(conv) if winograd else Direct(conv, pool)
 

@@ -20,7 +20,7 @@ from frameworks.layers import (
     Sequential,
 )
 
-FEW = 8  # images; for fewer, a worker costs more than it saves
+WORK = 20e6  # floating-point operations; for fewer, waking a worker costs more
 KNOWN = (Conv2D, Dense, Flatten, Identity, MaxPool2D, ReLU)  # treat each image alone
 
 
@@ -57,8 +57,8 @@ class FastNet:
             _share(net)
         alone = self.jobs == 1
         workers = [Worker(net, self.image, alone=alone) for _ in range(self.jobs)]
-        self.team: threads.Threads | processes.Processes = threads.Threads(workers)
-        self.threads = self.team
+        self.threads = threads.Threads(workers)
+        self.team: threads.Threads | processes.Processes = self.threads
         self.lock = Lock()  # the workers' memory is for one batch at a time
 
     def weighted(self) -> dict[str, Conv2D | Dense]:
@@ -72,9 +72,7 @@ class FastNet:
         if last != list(self.net.layers)[-1]:
             return self.net.forward(x, last)
         x = x.transpose(3, 1, 2, 0)
-        count = min(self.jobs, max(1, len(x) // FEW))
-        edges = [len(x) * k // count for k in range(count + 1)]
-        shares = list(map(slice, edges, edges[1:]))
+        shares = self._shares(len(x), training)
         arrays = [x[share] for share in shares]
         with self.lock:
             if training:
@@ -92,6 +90,13 @@ class FastNet:
             add(gradients, more)
         for layer in self.weighted().values():
             layer.dkernel, layer.dbias, *gradients = gradients
+
+    def _shares(self, n: int, training: bool) -> list[slice]:
+        """Return which images each worker has; workers with little to do have none."""
+        work = n * self.threads.workers[0].operations * (3 if training else 1)
+        count = max(1, min(self.jobs, n, int(work // WORK)))
+        edges = [n * k // count for k in range(count + 1)]
+        return list(map(slice, edges, edges[1:]))
 
     @contextmanager
     def processes(self) -> Iterator[None]:

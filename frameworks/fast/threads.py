@@ -3,7 +3,7 @@
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,13 +23,12 @@ class Threads:
 
     def call(self, name: str, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Let each worker do what `name` says with its array; return their results."""
+        calls = [
+            partial(getattr(worker, name), array)
+            for worker, array in zip(self.workers, arrays, strict=False)
+        ]
         with blas.limit(limits=1):
-            return crew.run(
-                [
-                    partial(getattr(worker, name), array)
-                    for worker, array in zip(self.workers, arrays, strict=False)
-                ]
-            )
+            return crew.run(calls) if len(calls) > 1 else [calls[0]()]
 
 
 class Crew:
@@ -39,7 +38,7 @@ class Crew:
         self.tasks: queue.SimpleQueue = queue.SimpleQueue()
         self.threads = 0
 
-    def run(self, work: list[Callable[[], Any]]) -> list[Any]:
+    def run(self, work: Sequence[Callable[[], Any]]) -> list[Any]:
         """Make all the calls, the first on this thread; return what they return.
 
         Raises

@@ -14,12 +14,20 @@ FEW_CALLS = 3 << 20
 
 
 class Worker:
-    """Computes a share of each batch; shares the weights with others, nothing else."""
+    """Computes a share of each batch; shares the weights with others, nothing else.
+
+    `operations` is the number of floating-point operations of a forward pass, for each
+    image.
+    """
 
     def __init__(self, net: Sequential, image: tuple[int, int], *, alone: bool) -> None:
         """Serve images of H x W pixels; `alone`, if no thread works beside this one."""
         self.blocks, self.layers = fuse(net, image)
         self.band_bytes = IN_CACHE if alone else FEW_CALLS
+        layers = Sequential(*self.layers).weighted().values()
+        self.operations = sum(block.operations for block in self.blocks) + sum(
+            2 * layer.kernel.size for layer in layers
+        )
         self.shards: dict[tuple[int, int, bool], Shard] = {}
         self.active: list[Shard] = []
 

@@ -15,7 +15,8 @@ from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
 
 from comparison.code_length import ROOT
-from frameworks.fast import processes, threads, worker
+from frameworks import engines
+from frameworks.fast import net, processes, threads, worker
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
 from frameworks.fast.products import by_columns, by_rows
@@ -36,6 +37,12 @@ SHAPES = [
     (11, 13, 5),
 ]
 NETWORKS = [((), (4,)), ((8,), ()), ((9, 10), (5,)), ((3, 17, 16), (7,))]
+
+
+@pytest.fixture(autouse=True)
+def shared_out(monkeypatch):
+    """Share out even the smallest batch, for here batches are small."""
+    monkeypatch.setattr(net, "WORK", 1)
 
 
 def images(shape, n=50, classes=3):
@@ -121,11 +128,9 @@ def test_another_layer_is_computed_by_the_plain_engine():
     class Other(Skylark_CNN):
         def build(self):
             super().build()
-            net = getattr(self.net_, "net", self.net_)
-            net.layers = {"twice": Doubled()} | net.layers
-            from frameworks import engines
-
-            self.net_ = engines.start(self.engine, net, self.image_shape_, None)
+            layers = getattr(self.net_, "net", self.net_)
+            layers.layers = {"twice": Doubled()} | layers.layers
+            self.net_ = engines.start(self.engine, layers, self.image_shape_, None)
 
     X, y = images((8, 8, 1))
     fitted = [
@@ -432,6 +437,18 @@ class TestLoops:
             for engine in ("loops", "plain")
         )
         assert largest_difference(loops, plain) < 1e-13
+
+
+def test_a_small_batch_is_not_shared_out(monkeypatch):
+    """To wake a thread would cost more than it saves."""
+    monkeypatch.undo()
+    model = Skylark_CNN(epochs=1, random_state=0).fit(*images((32, 32, 3)))
+    if model.net_.jobs == 1:
+        pytest.skip("BLAS has one thread here")
+    shares = {n: len(model.net_._shares(n, training=True)) for n in (1, 8, 64, 1000)}
+    assert shares[1] == shares[8] == 1
+    assert shares[64] == 2
+    assert shares[1000] == model.net_.jobs
 
 
 def test_the_engine_can_be_changed_between_fits():
