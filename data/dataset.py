@@ -1,12 +1,15 @@
 """Dataset: four arrays in a folder of the cache, and what they are."""
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+Arrays = dict[str, np.ndarray]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 ABOUT = "dataset.json"
 
@@ -56,6 +59,33 @@ class Dataset:
             for name in ARRAYS
         }
         return cls(**about, **arrays, folder=folder)
+
+
+def write(folder: Path, arrays: Arrays, **about: Any) -> None:
+    """Write the four arrays, and what is known of them: name, source, classes."""
+    for name, array in arrays.items():
+        write_array(folder / f"{name}.npy", array.shape, array.dtype, [array])
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        with (folder / f"{name}.npy").open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    write_about(folder, **about, sha256=digest.hexdigest())
+
+
+def write_array(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, blocks: Iterable[np.ndarray]
+) -> None:
+    """Write an .npy file a block of rows at a time.
+
+    Not through numpy.save, whose error on a full disk does not say that it is full,
+    nor through a memory map, where a full disk is a SIGBUS.
+    """
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype).data)
 
 
 def write_about(folder: Path, **about: Any) -> None:

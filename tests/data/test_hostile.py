@@ -1,0 +1,192 @@
+"""Archives and pickles that mean harm: refused with one sentence, nothing is run."""
+
+import gzip
+import io
+import os
+import pickle
+import tarfile
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from data import unpack, unpickle
+from tests.data import tiny
+
+WANTED = {f"{tiny.FOLDER}/data_batch_1": 1000}
+
+
+def tar(*members, name=None):
+    """Return a .tar.gz of (TarInfo's fields, content)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
+        for fields, content in members:
+            member = tarfile.TarInfo()
+            for field, value in fields.items():
+                setattr(member, field, value)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+GOOD = ({"name": f"{tiny.FOLDER}/data_batch_1"}, b"content")
+HOSTILE = {
+    "absolute": (({"name": "/tmp/skylark-evil"}, b"x"), "would lie outside"),
+    "parent": (({"name": f"{tiny.FOLDER}/../../evil"}, b"x"), "would lie outside"),
+    "symlink": (
+        ({"name": "evil", "type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, b""),
+        "is a link or a device",
+    ),
+    "hard link": (
+        ({"name": "evil", "type": tarfile.LNKTYPE, "linkname": "/etc/passwd"}, b""),
+        "is a link or a device",
+    ),
+    "device": (
+        ({"name": "evil", "type": tarfile.CHRTYPE, "devmajor": 1}, b""),
+        "is a link or a device",
+    ),
+    "pipe": (({"name": "evil", "type": tarfile.FIFOTYPE}, b""), "link or a device"),
+    "large": (({"name": GOOD[0]["name"]}, bytes(1001)), "has 1,001 bytes"),
+    "large, not wanted": (({"name": "evil"}, bytes(2 << 20)), "has 2,097,152 bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_members(tmp_path, kind):
+    member, sentence = HOSTILE[kind]
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(tar(member, GOOD))
+    with pytest.raises(ValueError, match=f"cannot be unpacked: .*{sentence}"):
+        unpack.tar(path, WANTED)
+    assert os.listdir(tmp_path) == ["archive.tar.gz"]
+    assert not os.path.exists("/tmp/skylark-evil")
+
+
+def test_a_good_archive(tmp_path):
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(tar(({"name": "readme.html"}, b"not wanted"), GOOD))
+    assert unpack.tar(path, WANTED) == {GOOD[0]["name"]: b"content"}
+
+
+def test_too_many_members(tmp_path):
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(tar(*[({"name": f"file{n}"}, b"") for n in range(65)], GOOD))
+    with pytest.raises(ValueError, match="more than 64 members"):
+        unpack.tar(path, WANTED)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    """A header that says that its name has 200 MB: tarfile alone would read it all."""
+    path = tmp_path / "archive.tar.gz"
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 200 << 20
+    with gzip.open(path, "wb", 1) as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(200):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        unpack.tar(path, WANTED)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6
+
+
+@pytest.mark.parametrize("keep", [0, 10, 60, -1])
+def test_damaged_archives(tmp_path, keep):
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(tar(GOOD)[:keep])
+    with pytest.raises(ValueError, match=r"cannot be unpacked|has no"):
+        unpack.tar(path, WANTED)
+
+
+def test_an_archive_that_lacks_a_file(tmp_path):
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(tar(({"name": "other"}, b"")))
+    with pytest.raises(ValueError, match="has no cifar-10-batches-py/data_batch_1"):
+        unpack.tar(path, WANTED)
+
+
+@pytest.mark.parametrize("size", [9, 11, 100 << 20])
+def test_gunzip_wants_the_exact_size(tmp_path, size):
+    path = tmp_path / "labels.gz"
+    path.write_bytes(gzip.compress(bytes(size), 1))
+    with pytest.raises(ValueError, match="does not unpack to 10 bytes"):
+        unpack.gunzip(path, 10)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"cannot be unpacked|does not unpack"):
+        unpack.gunzip(path, 10)
+
+
+class Runs:
+    """Pickles to a call of os.system."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_runs_nothing(tmp_path, protocol):
+    evil = pickle.dumps({"data": Runs(f"touch {tmp_path}/evil")}, protocol)
+    pickle.loads(evil)
+    assert (tmp_path / "evil").exists()  # it is a malicious one
+    (tmp_path / "evil").unlink()
+    with pytest.raises(ValueError, match=r"not one of CIFAR's .* names \w+\.system"):
+        unpickle.batch(evil, "labels")
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    "reconstruct",
+    [
+        ("numpy", "fromfile"),
+        ("numpy", "memmap"),
+        ("numpy.core.multiarray", "scalar"),
+        ("builtins", "eval"),
+        ("__builtin__", "getattr"),
+        ("data.unpickle", "batch"),
+    ],
+)
+def test_a_pickle_names_nothing_else(reconstruct):
+    found = tiny.arrays()
+    evil = tiny.pickled(found["x_test"], found["y_test"], reconstruct)
+    with pytest.raises(ValueError, match=f"names {'.'.join(reconstruct)}"):
+        unpickle.batch(evil, "labels")
+
+
+def test_an_array_of_objects_is_refused():
+    found = tiny.arrays()
+    good = tiny.pickled(found["x_test"], found["y_test"])
+    evil = good.replace(tiny.text(b"u1"), tiny.text(b"O8"))
+    with pytest.raises(ValueError, match="not of uint8"):
+        unpickle.batch(evil, "labels")
+
+
+@pytest.mark.parametrize("keep", [0, 1, 50, 300, -1])
+def test_damaged_pickles(keep):
+    found = tiny.arrays()
+    good = tiny.pickled(found["x_test"], found["y_test"])
+    with pytest.raises(ValueError, match="not one of CIFAR's pickles"):
+        unpickle.batch(good[:keep], "labels")
+
+
+def test_a_pickle_that_asks_for_much_memory():
+    """An index into the memo of 2^31: the list behind it would have 16 GB."""
+    evil = b"\x80\x02}r\xff\xff\xff\x7f."
+    with pytest.raises(ValueError, match="not one of CIFAR's pickles"):
+        unpickle.batch(evil, "labels")
+
+
+def test_python_2_pickles_are_read():
+    """What the standard library reads with pickle.load, we read without it."""
+    found = tiny.arrays()
+    content = tiny.pickled(found["x_test"], found["y_test"])
+    x, y = unpickle.batch(content, "labels")
+    np.testing.assert_array_equal(x, tiny.planes(found["x_test"]))
+    np.testing.assert_array_equal(y, found["y_test"])
+    reference = pickle.loads(content, encoding="bytes")
+    np.testing.assert_array_equal(x, reference[b"data"])
+    assert reference[b"labels"] == y.tolist()
