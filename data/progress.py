@@ -1,0 +1,50 @@
+"""What is seen on stderr while something is downloaded."""
+
+from types import TracebackType
+from typing import Self
+
+
+def note(text: str) -> None:
+    """Print a line to stderr, above the progress bar where there is one."""
+    from rich.console import Console  # only where there is something to say
+
+    Console(stderr=True).print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+class Bar:
+    """A progress bar with speed and time left; silent where stderr is no terminal."""
+
+    def __init__(self, name: str, size: int) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.DownloadColumn(),
+            progress.TransferSpeedColumn(),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task(name, total=size)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, position: int) -> None:
+        """Show that so many bytes are here."""
+        self._bar.update(self._task, completed=position)
+
+    def note(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(text, soft_wrap=True, highlight=False, markup=False)

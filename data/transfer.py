@@ -1,0 +1,152 @@
+"""One archive from one source: resumed where it can be, left where it is slow."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.archive import Archive
+from data.limits import Limits
+
+if TYPE_CHECKING:
+    from requests import Response
+
+CHUNK = 1 << 16
+
+
+class Fault(Exception):  # noqa: N818, it is the source's, and expected
+    """What a source did wrong, as a verb and its object: "answers 404 Not Found"."""
+
+
+class TooSlow(Fault):
+    """A source is slower than it may be, but it does send."""
+
+
+class OutOfTime(Exception):  # noqa: N818, no source is to blame
+    """The time for all sources together is over."""
+
+
+def size_of(part: Path) -> int:
+    """Return the bytes of a partial download, 0 where there is none."""
+    return part.stat().st_size if part.exists() else 0
+
+
+def receive(
+    archive: Archive,
+    url: str,
+    part: Path,
+    limits: Limits,
+    deadline: float,
+    show: Callable[[int], None],
+) -> None:
+    """Append to a partial download what it lacks, from one source.
+
+    A source that cannot begin in the middle is read from its beginning, and what is
+    here already is skipped: should it break off as well, nothing is lost.
+
+    Raises
+    ------
+    Fault
+        The source does not send the rest. What it did send is kept.
+    OutOfTime
+        `deadline`, on `time.monotonic`, has passed.
+    """
+    have = size_of(part)
+    with _ask(url, have, limits) as response, part.open("ab") as file:
+        position = _first_byte(response, have, archive.size)
+        pace = Pace(limits, deadline)
+        while position < archive.size:
+            chunk = _read(response, archive.size - position, limits)
+            if not chunk:
+                raise Fault(f"breaks off after {position:,} of {archive.size:,} bytes")
+            file.write(chunk[max(0, have - position) :])
+            position += len(chunk)
+            have = max(have, position)
+            show(have)
+            pace.add(len(chunk))
+
+
+class Pace:
+    """Measures the speed of a source over each `patience` seconds."""
+
+    def __init__(self, limits: Limits, deadline: float) -> None:
+        self.limits, self.deadline = limits, deadline
+        self.since, self.received = time.monotonic(), 0
+
+    def add(self, received: int) -> None:
+        """Count bytes; raise TooSlow or OutOfTime where they came too late."""
+        now = time.monotonic()
+        if now > self.deadline:
+            raise OutOfTime
+        self.received += received
+        elapsed = now - self.since
+        if elapsed >= self.limits.patience:
+            speed = self.received / elapsed
+            if speed < self.limits.slowest:
+                raise TooSlow(
+                    f"sends {speed / 1e3:,.0f} kB/s, less than "
+                    f"{self.limits.slowest / 1e3:,.0f} kB/s"
+                )
+            self.since, self.received = now, 0
+
+
+def _ask(url: str, have: int, limits: Limits) -> "Response":
+    import requests  # only a download needs it
+
+    errors: list[tuple[type[Exception], str]] = [
+        (requests.TooManyRedirects, "redirects in a circle"),
+        (requests.exceptions.ProxyError, "cannot be reached through the proxy"),
+        (requests.exceptions.SSLError, "has a certificate that is not trusted"),
+        (requests.ConnectTimeout, "cannot be reached"),
+        (requests.Timeout, f"is silent for {limits.patience:g} s"),
+        (requests.ConnectionError, "cannot be reached"),
+        (requests.RequestException, "is not an address that can be asked"),
+    ]
+    # The archive is compressed; a server that compressed it again would change it.
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        response = requests.get(
+            url,
+            headers=headers,
+            stream=True,
+            timeout=(limits.connect, limits.patience),
+        )
+    except requests.RequestException as error:
+        raise Fault(next(say for kind, say in errors if isinstance(error, kind))) from (
+            None
+        )
+    if response.status_code not in (200, 206):
+        response.close()
+        raise Fault(f"answers {response.status_code} {response.reason}")
+    return response
+
+
+def _first_byte(response: "Response", have: int, size: int) -> int:
+    """Return where in the archive the body begins: at most at `have`."""
+    start, total = 0, response.headers.get("Content-Length", "*")
+    if response.status_code == 206:
+        content_range = response.headers.get("Content-Range", "")
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+        if not found:
+            raise Fault(f"answers with the range {content_range!r}")
+        start, total = int(found[1]), found[2]
+    if total != "*" and int(total) != size:
+        raise Fault(f"offers {int(total):,} bytes, expected {size:,}")
+    if start > have:
+        raise Fault(f"answers from byte {start:,} on, when asked from {have:,}")
+    return start
+
+
+def _read(response: "Response", most: int, limits: Limits) -> bytes:
+    """Return what has arrived: read(n) would wait for n bytes, however slow."""
+    from urllib3 import exceptions
+
+    try:
+        return response.raw.read1(min(CHUNK, most), decode_content=False)
+    except exceptions.TimeoutError:
+        raise Fault(f"is silent for {limits.patience:g} s") from None
+    except exceptions.HTTPError:
+        return b""  # the connection broke
