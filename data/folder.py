@@ -1,57 +1,64 @@
-"""One's own images: train/CLASS/* and test/CLASS/*, as torchvision's ImageFolder."""
+"""One's own images, one folder a class: which they are, and which are for testing."""
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from data import images
 from data.cache import prepare
-from data.dataset import Dataset, write_about
+from data.dataset import Dataset, write_about, write_array
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm"}
+TEST_SHARE = 5  # one image of so many is for testing
 
 
-def load(path: Path) -> Dataset:
-    """Return the images below a folder, which must all be of one size.
+@dataclass(frozen=True)
+class Picture:
+    """A file: the number of its class, and the digest of its content."""
+
+    path: Path
+    label: int
+    sha256: str
+
+
+def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
+    """Return the images at train/CLASS/* and test/CLASS/*, or at CLASS/* alone.
+
+    Of CLASS/* alone, the fifth of each class whose contents have the least SHA-256 is
+    for testing: the same images on every machine, whatever their names.
+
+    Parameters
+    ----------
+    path : Path
+    size : (h, w), optional
+        To which all are scaled.
 
     Raises
     ------
     FileNotFoundError
         There is no such folder.
     ValueError
-        It has no such images, or a file cannot be read as one.
+        It has no such images, or some that cannot be read, or several sizes and no
+        `size`.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}.")
-    classes = sorted(p.name for p in (path / "train").glob("*") if p.is_dir())
-    files = {
-        part: [
-            (file, number)
-            for number, name in enumerate(classes)
-            for file in sorted((path / part / name).glob("*"))
-            if file.suffix.lower() in ENDINGS
-        ]
-        for part in ("train", "test")
-    }
-    if not files["train"] or not files["test"]:
-        raise ValueError(
-            f"{path} has no images at train/CLASS/* and test/CLASS/* "
-            f"({', '.join(sorted(ENDINGS))})."
-        )
-    digest = hashlib.sha256()
-    for part, entries in files.items():
-        for file, number in entries:
-            digest.update(f"{part}/{number}/{file.name}\n".encode())
-            digest.update(file.read_bytes())
+    path = path.resolve()
+    classes, parts = _parts(path)
+    digest = hashlib.sha256(f"{classes} {size}".encode())
+    for part, entries in parts.items():
+        for entry in entries:
+            digest.update(f"{part} {entry.label} {entry.sha256}\n".encode())
 
     def make(folder: Path) -> None:
-        for part, entries in files.items():
-            images = [_read(file) for file, _ in entries]
-            shapes = {image.shape for image in images}
-            if len(shapes) > 1:
-                raise ValueError(f"{path} has images of several shapes: {shapes}.")
-            np.save(folder / f"x_{part}.npy", np.stack(images))
-            np.save(folder / f"y_{part}.npy", np.array([n for _, n in entries]))
+        files = {part: [e.path for e in entries] for part, entries in parts.items()}
+        images.write(path, files, size, folder)
+        for part, entries in parts.items():
+            labels = np.array([entry.label for entry in entries])
+            write_array(folder / f"y_{part}.npy", labels.shape, labels.dtype, [labels])
         write_about(
             folder,
             name=path.name,
@@ -63,13 +70,72 @@ def load(path: Path) -> Dataset:
     return prepare(f"{path.name}-{digest.hexdigest()[:16]}", make)
 
 
-def _read(file: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
+def _parts(path: Path) -> tuple[list[str], dict[str, list[Picture]]]:
+    """Return the names of the classes, and the images for training and testing."""
+    whole = path / "train" if (path / "train").is_dir() else path
+    classes = _classes(whole)
+    train = _entries(whole, classes)
+    if (path / "train").is_dir() and (path / "test").is_dir():
+        if unknown := set(_classes(path / "test")) - set(classes):
+            raise ValueError(
+                f"{path / 'test'} has classes that {path / 'train'} has not: "
+                f"{', '.join(sorted(unknown))}."
+            )
+        parts = {"train": train, "test": _entries(path / "test", classes)}
+    else:
+        parts = _split(train)
+    if not parts["train"] or not parts["test"]:
+        raise ValueError(
+            f"{path} has no images at train/CLASS/* and test/CLASS/*, nor "
+            f"{TEST_SHARE // 2 + 1} of a class at CLASS/* "
+            f"({', '.join(sorted(ENDINGS))})."
+        )
+    return classes, parts
 
-    try:
-        with Image.open(file) as image:
-            grey = image.mode in ("1", "L", "I", "F", "I;16")
-            array = np.asarray(image.convert("L" if grey else "RGB"))
-    except (UnidentifiedImageError, OSError):
-        raise ValueError(f"{file} cannot be read as an image.") from None
-    return array[..., None] if array.ndim == 2 else array
+
+def _classes(folder: Path) -> list[str]:
+    return sorted(
+        path.name for path in folder.iterdir() if path.is_dir() and any(_images(path))
+    )
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    return (
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in ENDINGS and path.is_file()
+    )
+
+
+def _entries(folder: Path, classes: list[str]) -> list[Picture]:
+    found = [
+        (path, label)
+        for label, name in enumerate(classes)
+        for path in sorted(_images(folder / name))
+    ]
+    digests = images.in_threads(_sha256, [path for path, _ in found])
+    return [
+        Picture(path, label, digest)
+        for (path, label), digest in zip(found, digests, strict=True)
+    ]
+
+
+def _split(entries: list[Picture]) -> dict[str, list[Picture]]:
+    """Return both parts of images that are not split: by content, class by class."""
+    by_class: dict[int, list[Picture]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.sha256):
+        by_class.setdefault(entry.label, []).append(entry)
+    chosen = {
+        entry
+        for members in by_class.values()
+        for entry in members[: round(len(members) / TEST_SHARE)]
+    }
+    return {
+        "train": [entry for entry in entries if entry not in chosen],
+        "test": [entry for entry in entries if entry in chosen],
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
