@@ -1,5 +1,6 @@
 """One's own arrays: an .npz file with x_train, y_train, x_test and y_test."""
 
+import difflib
 import hashlib
 import shutil
 import zipfile
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data.cache import prepare
-from data.dataset import ARRAYS, Dataset, write_about
+from data.dataset import ARRAYS, Arrays, Dataset, write_about
 
 
 def load(path: Path) -> Dataset:
@@ -28,7 +29,7 @@ def load(path: Path) -> Dataset:
 
     def make(folder: Path) -> None:
         _extract(path, folder)
-        arrays = _check(path, folder)
+        arrays = _open(path, folder)
         labels = np.unique(np.concatenate([arrays["y_train"], arrays["y_test"]]))
         write_about(
             folder,
@@ -41,15 +42,21 @@ def load(path: Path) -> Dataset:
     return prepare(f"{path.stem}-{digest[:16]}", make)
 
 
+def read(path: Path) -> Arrays:
+    """Return a file's arrays, in memory; ValueError where it is not such a file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ARRAYS}
+    except (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not such an .npz file: {error}.") from None
+    _check(path, arrays)
+    return arrays
+
+
 def _extract(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            missing = [n for n in ARRAYS if f"{n}.npy" not in archive.namelist()]
-            if missing:
-                raise ValueError(
-                    f"{path} has no {', '.join(missing)}: an .npz data set holds "
-                    f"{', '.join(ARRAYS)}."
-                )
+            _check_members(path, archive, folder)
             for name in ARRAYS:
                 with (
                     archive.open(f"{name}.npy") as member,
@@ -57,20 +64,61 @@ def _extract(path: Path, folder: Path) -> None:
                 ):
                     shutil.copyfileobj(member, file, 1 << 20)
     except zipfile.BadZipFile:
-        raise ValueError(f"{path} is not an .npz file.") from None
+        raise ValueError(f"{path} is not an .npz file, or is damaged.") from None
 
 
-def _check(path: Path, folder: Path) -> dict[str, np.ndarray]:
-    """Return the arrays, if they are images and one label each; pickles are refused."""
+def _check_members(path: Path, archive: zipfile.ZipFile, folder: Path) -> None:
+    """Raise ValueError where arrays are missing, or would not fit on the disk."""
+    keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    if any(name not in keys for name in ARRAYS):
+        raise ValueError(
+            f"{path} has the keys {', '.join(keys)}, expected {', '.join(ARRAYS)}: "
+            f"save it again with numpy.savez({path.name!r}, {_guess(keys)})."
+        )
+    size = sum(archive.getinfo(f"{name}.npy").file_size for name in ARRAYS)
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise ValueError(
+            f"{path} unpacks to {size:,} bytes, but the cache has room for {free:,}: "
+            "set SKYLARK_CACHE to another folder."
+        )
+
+
+def _guess(keys: list[str]) -> str:
+    """Return how the keys of a file would be renamed: train_images is x_train."""
+    words = str.maketrans("", "", "_-. ")
+    plain = {_plain(key.lower().translate(words)): key for key in keys}
+    pairs = []
+    for name in ARRAYS:
+        close = difflib.get_close_matches(_plain(name.replace("_", "")), plain, 1, 0.8)
+        pairs.append(f"{name}={plain[close[0]] if close else '...'}")
+    return ", ".join(pairs)
+
+
+def _plain(key: str) -> str:
+    part = next((part for part in ("train", "test") if part in key), "")
+    kind = key.replace(part, "") if part else key
+    if kind.startswith(("label", "target", "y")):
+        return f"y{part}"
+    return f"x{part}" if kind.startswith(("image", "data", "x")) else key
+
+
+def _open(path: Path, folder: Path) -> Arrays:
     try:
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ARRAYS
         }
-    except ValueError as error:
+    except (EOFError, ValueError) as error:
         raise ValueError(
             f"{path} holds an array that cannot be read: {error}"
         ) from None
+    _check(path, arrays)
+    return arrays
+
+
+def _check(path: Path, arrays: Arrays) -> None:
+    """Raise ValueError where arrays are not images and one label each."""
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim not in (3, 4) or y.ndim != 1 or len(x) != len(y) or not len(x):
@@ -78,4 +126,3 @@ def _check(path: Path, folder: Path) -> dict[str, np.ndarray]:
                 f"{path} has x_{part} of shape {x.shape} and y_{part} of shape "
                 f"{y.shape}: expected images (n, h, w, c) or (n, h, w), and n labels."
             )
-    return arrays
