@@ -5,6 +5,7 @@ is memory-mapped. Nothing here imports from outside this folder.
 """
 
 from data.dataset import Dataset, Unavailable
-from data.loading import load
+from data.limits import Limits
+from data.loading import NAMES, image_size, load
 
-__all__ = ["Dataset", "Unavailable", "load"]
+__all__ = ["NAMES", "Dataset", "Limits", "Unavailable", "image_size", "load"]

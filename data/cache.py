@@ -1,12 +1,20 @@
 """The cache: one folder a data set, whole or not there at all."""
 
+import errno
 import os
 import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from data.dataset import ABOUT, Dataset
+from filelock import FileLock, Timeout
+
+from data.dataset import Dataset
+from data.progress import note
+
+# Only the cache is written to, so that it must be the cache that is full.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+NOT_OURS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
 
 def root() -> Path:
@@ -14,28 +22,68 @@ def root() -> Path:
     return Path(os.environ.get("SKYLARK_CACHE") or Path(__file__).parent / "cache")
 
 
+def find(key: str) -> Dataset | None:
+    """Return a cached data set, or None where it is not there or not whole."""
+    try:
+        return Dataset.open(root() / key)
+    except (OSError, EOFError, KeyError, TypeError, ValueError):
+        return None
+
+
 def prepare(key: str, make: Callable[[Path], None]) -> Dataset:
     """Open the cached data set `key`; the first time, let `make` fill its folder.
 
-    The folder is filled beside its place and then renamed, so that an interrupted run
-    leaves nothing that a later one would take for whole.
+    The folder is filled beside its place and then renamed, under a lock: however a run
+    ends, a later one finds the whole or nothing, and of two at once one does the work.
 
     Raises
     ------
     OSError
         The cache cannot be written.
     """
-    folder = root() / key
-    if not (folder / ABOUT).exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=folder.parent))
-        try:
-            make(beside)
-            try:
-                beside.rename(folder)
-            except OSError:
-                if not (folder / ABOUT).exists():  # else another process was faster
-                    raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+    if found := find(key):
+        return found
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        with _locked(key):
+            return find(key) or _fill(root() / key, make)
+    except OSError as error:
+        if not _is_the_caches(error):
+            raise
+        raise OSError(
+            f"the cache {root()} cannot be written ({error.strerror}): make room or "
+            "set SKYLARK_CACHE to another folder."
+        ) from None
+
+
+def _is_the_caches(error: OSError) -> bool:
+    inside = Path(error.filename or "").is_relative_to(root())
+    return error.errno in FULL or (error.errno in NOT_OURS and inside)
+
+
+@contextmanager
+def _locked(key: str) -> Iterator[None]:
+    """Hold a lock that ends with the process, however that ends."""
+    lock = FileLock(root() / f"{key}.lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        note(f"another process is preparing {key}: waiting for it.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fill(folder: Path, make: Callable[[Path], None]) -> Dataset:
+    beside = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)  # a killed run's
+    beside.mkdir()
+    try:
+        make(beside)
+        shutil.rmtree(folder, ignore_errors=True)  # it was not whole
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     return Dataset.open(folder)

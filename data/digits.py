@@ -1,14 +1,14 @@
 """Digits: 1,797 grey images of 8 x 8 pixels, which come inside scikit-learn."""
 
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from data.cache import prepare
-from data.dataset import Dataset, write_about
+from data.class_names import DIGITS
+from data.dataset import Dataset, write
 
-TRAIN = 1437
+TRAIN, TEST = 1437, 360
 
 
 def load() -> Dataset:
@@ -22,13 +22,13 @@ def _make(folder: Path) -> None:
     images, labels = load_digits(return_X_y=True)
     x = np.round(images * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
     y = labels.astype(np.uint8)
+    arrays = {}
     for name, array in ("x", x), ("y", y):
-        np.save(folder / f"{name}_train.npy", array[:TRAIN])
-        np.save(folder / f"{name}_test.npy", array[TRAIN:])
-    write_about(
+        arrays[f"{name}_train"], arrays[f"{name}_test"] = array[:TRAIN], array[TRAIN:]
+    write(
         folder,
+        arrays,
         name="digits",
         source="scikit-learn's load_digits",
-        classes=[str(digit) for digit in range(10)],
-        sha256=sha256(x.tobytes() + y.tobytes()).hexdigest(),
+        classes=DIGITS,
     )

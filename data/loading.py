@@ -1,28 +1,41 @@
 """One call for every source."""
 
+import argparse
 import difflib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
-from data import digits, downloads, folder, npz
+from data import digits, folder, named, npz
+from data.catalogue import KNOWN
 from data.dataset import Dataset
+from data.limits import Limits
 
-NAMED: dict[str, Callable[[], Dataset]] = {
-    "cifar10": partial(downloads.load, "cifar10"),
-    "mnist": partial(downloads.load, "mnist"),
-    "digits": digits.load,
-}
+NAMES = (*KNOWN, "digits")
 
 
-def load(name: str | Path) -> Dataset:
+def load(
+    name: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    image_size: int | Sequence[int] | None = None,
+    mirror: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008, it is frozen
+) -> Dataset:
     """Return the data set of a name, an .npz file or a folder of images.
 
     Parameters
     ----------
     name : str or Path
-        "cifar10", "mnist", "digits", "FILE.npz", or a FOLDER with train/CLASS/* and
-        test/CLASS/*.
+        One of NAMES; "FILE.npz"; or a FOLDER with train/CLASS/* and test/CLASS/*, or
+        with CLASS/* alone, of which a fifth is then for testing.
+    data_dir : str or Path, optional
+        A folder with archives or extracted files (default: SKYLARK_DATA).
+    image_size : int or (h, w), optional
+        To which the images of a FOLDER are scaled.
+    mirror : str, optional
+        An address below which the archives lie (default: SKYLARK_MIRROR).
+    limits : Limits
+        How slow a source may be, and how long all may take.
 
     Raises
     ------
@@ -33,15 +46,48 @@ def load(name: str | Path) -> Dataset:
     Unavailable
         A named data set cannot be had from any source.
     """
-    if str(name) in NAMED:
-        return NAMED[str(name)]()
+    data_dir = None if data_dir is None else Path(data_dir)
+    if data_dir and not data_dir.is_dir():
+        raise FileNotFoundError(f"there is no folder {data_dir}.")
     path = Path(name)
-    if path.suffix == ".npz":
+    is_named, is_file = str(name) in NAMES, path.suffix == ".npz"
+    if image_size is not None and (is_named or is_file):
+        raise ValueError(f"an image size is for a folder of images, not for {name}.")
+    if str(name) in KNOWN:
+        return named.load(KNOWN[str(name)], data_dir, mirror, limits)
+    if is_named:
+        return digits.load()
+    if is_file:
         return npz.load(path)
-    if path.is_dir() or len(path.parts) > 1:
-        return folder.load(path)
-    close = difflib.get_close_matches(str(name), NAMED, 1, 0)
+    if str(name) and (path.is_dir() or len(path.parts) > 1):
+        return folder.load(path, None if image_size is None else _pair(image_size))
+    close = difflib.get_close_matches(str(name).lower(), NAMES, 1, 0)
     raise ValueError(
         f"there is no data set {str(name)!r}: did you mean {close[0]!r}? Known are "
-        f"{', '.join(NAMED)}, FILE.npz and FOLDER."
+        f"{', '.join(NAMES)}, FILE.npz and FOLDER."
     )
+
+
+def image_size(text: str) -> list[int]:
+    """Return [h, w] of an option's text: "32", or "32x48" for h x w.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is no such text.
+    """
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size such as 32 or 32x48 (height x width)"
+        )
+    return [int(side) for side in sides] * (2 // len(sides))
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    sides = tuple(size) if isinstance(size, Sequence) else (size, size)
+    if len(sides) != 2 or not all(isinstance(n, int) and n > 0 for n in sides):
+        raise ValueError(
+            f"image_size is {size}, expected whole numbers (h, w) above 0."
+        )
+    return sides[0], sides[1]

@@ -1,0 +1,90 @@
+"""A published data set: from the cache, the user's folder, a mirror or its host.
+
+torchvision's classes would import PyTorch, and unpickle CIFAR's files without
+restriction: neither may happen here, so that the formats are read by files of ours.
+"""
+
+import os
+from pathlib import Path
+
+from data import cache, local
+from data.archive import Archive
+from data.dataset import Arrays, Dataset, Unavailable, write
+from data.download import fetch
+from data.known import Known
+from data.limits import Limits
+from data.progress import note
+
+
+def load(
+    known: Known,
+    data_dir: Path | None = None,
+    mirror: str | None = None,
+    limits: Limits = Limits(),  # noqa: B008, it is frozen
+) -> Dataset:
+    """Return a data set from the first source that has it.
+
+    Parameters
+    ----------
+    known : Known
+    data_dir : Path, optional
+        With archives or extracted files (default: SKYLARK_DATA).
+    mirror : str, optional
+        An address below which the archives lie, asked first (default: SKYLARK_MIRROR).
+    limits : Limits
+
+    Raises
+    ------
+    Unavailable
+        No source has it.
+    FileNotFoundError
+        There is no such folder as `data_dir`.
+    """
+    given = data_dir or os.environ.get("SKYLARK_DATA")
+    mirror = mirror or os.environ.get("SKYLARK_MIRROR")
+
+    def make(folder: Path) -> None:
+        found = _from_folder(known, Path(given)) if given else None
+        arrays, source = found or _from_hosts(known, mirror, limits)
+        write(folder, arrays, name=known.name, source=source, classes=known.classes)
+
+    return cache.prepare(known.name, make)
+
+
+def _from_folder(known: Known, folder: Path) -> tuple[Arrays, str] | None:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder} with archives.")
+    for found in local.search(known, folder):
+        try:
+            arrays = found.read()
+            known.check(arrays)
+        except ValueError as error:
+            note(f"{found.source} cannot be used: {error}")
+        else:
+            return arrays, found.source
+    note(f"{folder} has no {known.name} that can be used: asking the next source.")
+    return None
+
+
+def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Arrays, str]:
+    layout = known.layouts[0]
+    folder = cache.root() / "archives" / known.name
+    try:
+        paths = [
+            fetch(archive, _urls(archive, mirror), folder, limits)
+            for archive in layout.archives
+        ]
+    except Unavailable as error:
+        names = " and ".join(archive.name for archive in layout.archives)
+        raise Unavailable(
+            f"{known.name} cannot be had: {error}. With {names} in a folder, name that "
+            "with --data-dir; with another address of them, --mirror."
+        ) from None
+    arrays = local.decode(layout, paths)
+    known.check(arrays)
+    return arrays, f"{', '.join(path.name for path in paths)}, verified by SHA-256"
+
+
+def _urls(archive: Archive, mirror: str | None) -> tuple[str, ...]:
+    first = (f"{mirror.rstrip('/')}/{archive.name}",) if mirror else ()
+    return first + archive.urls

@@ -1,0 +1,16 @@
+"""As a process of its own: prepare the tiny data set from sources, and print its hash.
+
+python -m tests.data.prepare URL ...
+"""
+
+import sys
+
+from data import named
+from data.limits import Limits
+from tests.data import tiny
+
+LIMITS = Limits(slowest=1e3, total=30, patience=0.5, connect=1)
+
+if __name__ == "__main__":
+    known, _ = tiny.known(sys.argv[1:])
+    print(named.load(known, limits=LIMITS).sha256)
