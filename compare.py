@@ -23,6 +23,7 @@ DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 DEFAULTS: dict[str, Any] = {
     "models": list(MODELS),
     "dataset": None,
+    "image_size": None,
     "epochs": 5,
     "batch_size": 64,
     "learning_rate": 0.01,
@@ -41,18 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = vars(parser().parse_args(arguments))
     folder, resumed = given.pop("out", None), given.pop("resume", None)
     quiet = given.pop("quiet")
+    sources = {name: given.pop(name, None) for name in ("data_dir", "mirror")}
     console = Console()
     try:
         if resumed:
             folder, found = resumed, results.read(resumed)
             options = agree(given, found["settings"])
-            dataset, note = data.load(options["dataset"]), found["note"]
+            dataset, note = load(options, sources, console)[0], found["note"]
         else:
             options, found = DEFAULTS | network(given), None
             folder = folder or Path("runs", f"{datetime.now():%Y-%m-%d_%H%M%S}")
             if (folder / results.FILE).exists():
                 raise ValueError(f"{folder} holds a run: name another, or --resume it.")
-            dataset, note = load(options, console)
+            dataset, note = load(options, sources, console)
             folder.mkdir(parents=True, exist_ok=True)
         plan = Plan(**options)
         if found is None:
@@ -62,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"compare.py: {error}", file=sys.stderr)
         return WRONG_USE
+    except KeyboardInterrupt:
+        print("\nstopped before the first trial.", file=sys.stderr)
+        return INTERRUPTED
     try:
         runner.run(plan, dataset, found, folder, console, quiet=quiet)
     except KeyboardInterrupt:
@@ -74,13 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return SOME_FAILED if failed or not found["sameness"]["passed"] else DONE
 
 
-def load(options: dict[str, Any], console: Console) -> tuple[data.Dataset, str | None]:
+def load(
+    options: dict[str, Any], sources: dict[str, Any], console: Console
+) -> tuple[data.Dataset, str | None]:
     """Return the data set; digits, and a loud note, where none is named or reached."""
+    sources = sources | {"image_size": options.get("image_size")}
     if options["dataset"]:
-        return data.load(options["dataset"]), None
+        return data.load(options["dataset"], **sources), None
     options["dataset"] = "cifar10"
     try:
-        return data.load("cifar10"), None
+        return data.load("cifar10", **sources), None
     except data.Unavailable as error:
         options["dataset"] = "digits"
         note = f"These are DIGITS, not CIFAR-10: {error}"
@@ -121,9 +129,17 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--dataset",
         metavar="NAME|FILE.npz|FOLDER",
-        help="cifar10, mnist, digits; a file with x_train, y_train, x_test, y_test; or "
-        "a folder with train/CLASS/* and test/CLASS/* (default: cifar10, or digits "
+        help=f"{', '.join(data.NAMES)}; a file with x_train, y_train, x_test, y_test; "
+        "or a folder with train/CLASS/* and test/CLASS/* (default: cifar10, or digits "
         "where that cannot be reached)",
+    )
+    add("--data-dir", type=Path, metavar="DIR", help="with archives of data sets")
+    add("--mirror", metavar="URL", help="below which the archives lie")
+    add(
+        "--image-size",
+        type=data.image_size,
+        metavar="N|HxW",
+        help="to which the images of a folder are scaled",
     )
     add("--network", choices=list(NETWORKS), help="a preset (default: seed)")
     add("--filters", nargs="*", type=whole, metavar="N", help="of each conv block")

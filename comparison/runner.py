@@ -25,9 +25,10 @@ NETWORKS: dict[str, dict[str, Any]] = {
 class Plan:
     """What is to be run: the options of compare.py, all of them given.
 
-    The data set is a name or a path; the sizes are the first so many images, None for
-    all; the threads are for every library. Seeds are 0, 1 ...: the same weights and
-    batches for all models of a seed.
+    The data set is a name or a path, its images scaled to [h, w] where a size is
+    given; train_size and test_size are the first so many images, None for all. The
+    threads are for every library. Seeds are 0, 1 ...: the same weights and batches for
+    all models of a seed.
     """
 
     models: list[str]
@@ -44,6 +45,7 @@ class Plan:
     train_size: int | None
     test_size: int | None
     threads: int
+    image_size: list[int] | None = None
 
     def network(self) -> dict[str, Any]:
         """Return the parameters that say which network it is."""
