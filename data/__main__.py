@@ -11,6 +11,7 @@ from pathlib import Path
 from data import Dataset, Limits, cache, digits, image_size, load
 from data.catalogue import KNOWN
 from data.export import export
+from data.limits import DEFAULTS
 
 DONE, WRONG_USE, INTERRUPTED = 0, 2, 130
 
@@ -83,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
-    limits = Limits()
     add = parser.add_argument
     add("--data-dir", type=Path, metavar="DIR", help="with archives, asked first")
     add("--mirror", metavar="URL", help="below which the archives lie")
@@ -91,16 +91,16 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     add(
         "--slowest",
         type=float,
-        default=limits.slowest / 1e3,
+        default=DEFAULTS.slowest / 1e3,
         metavar="KB/S",
         help="leave a slower source for another (default: %(default)g)",
     )
     add(
         "--time-limit",
         type=float,
-        default=limits.total,
+        default=DEFAULTS.total,
         metavar="S",
-        help="seconds for one archive (default: %(default)g)",
+        help="seconds for one data set (default: %(default)g)",
     )
 
 

@@ -1,8 +1,7 @@
 """One archive from several sources, in order, until its bytes are right."""
 
 import importlib.util
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,12 +10,18 @@ from data.archive import Archive
 from data.dataset import Unavailable
 from data.limits import Limits
 from data.progress import Bar
-from data.transfer import Fault, OutOfTime, TooSlow, receive, size_of
+from data.transfer import Fault, OutOfTime, TooSlow, Transfer
 
 ROUNDS = 5
 
 
-def fetch(archive: Archive, urls: Iterable[str], folder: Path, limits: Limits) -> Path:
+def fetch(
+    archive: Archive,
+    urls: Iterable[str],
+    folder: Path,
+    limits: Limits,
+    deadline: float,
+) -> Path:
     """Return the path of an archive in a folder, downloaded and verified.
 
     A source that is too slow, breaks off, fails or sends wrong bytes is left for the
@@ -27,7 +32,7 @@ def fetch(archive: Archive, urls: Iterable[str], folder: Path, limits: Limits) -
     Raises
     ------
     Unavailable
-        No source sends the archive in time.
+        No source sends the archive before `deadline`, on `time.monotonic`.
     """
     path, part = folder / archive.name, folder / f"{archive.name}.part"
     if path.exists():
@@ -37,56 +42,49 @@ def fetch(archive: Archive, urls: Iterable[str], folder: Path, limits: Limits) -
     if not importlib.util.find_spec("requests"):
         raise Unavailable("requests, which downloads, is missing: pip install requests")
     folder.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + limits.total
     with Bar(archive.name, archive.size) as bar:
+        transfer = Transfer(archive, part, limits, deadline, bar.show)
         try:
-            _from_any(archive, list(urls), part, limits, deadline, bar)
+            _from_any(transfer, list(urls), bar.note)
         except OutOfTime:
             raise Unavailable(
                 f"{archive.name} is not here within {limits.total:g} s "
-                f"({size_of(part):,} of {archive.size:,} bytes): run again to go on"
+                f"({transfer.size():,} of {archive.size:,} bytes): run again to go on"
             ) from None
     part.replace(path)
     return path
 
 
-def _from_any(
-    archive: Archive,
-    urls: list[str],
-    part: Path,
-    limits: Limits,
-    deadline: float,
-    bar: Bar,
-) -> None:
+def _from_any(transfer: Transfer, urls: list[str], note: Callable[[str], None]) -> None:
     faults: dict[str, str] = {}
     for _ in range(ROUNDS):
         again = []
         for url in urls:
-            before = size_of(part)
+            host = urlsplit(url).netloc or url
+            note(f"{transfer.archive.name}: asking {host}")
+            before = transfer.size()
             try:
-                bar.note(f"{archive.name}: asking {urlsplit(url).netloc or url}")
-                _complete(archive, url, part, limits, deadline, bar)
-                return
+                return _complete(transfer, url)
             except Fault as fault:
-                faults[url] = f"{urlsplit(url).netloc or url} {fault}"
-                bar.note(faults[url])
-                if isinstance(fault, TooSlow) or size_of(part) > before:
+                faults[url] = f"{host} {fault}"
+                note(faults[url])
+                if isinstance(fault, TooSlow) or transfer.size() > before:
                     again.append(url)
-        urls, limits = again, replace(limits, slowest=0)
+        urls = again
+        transfer = replace(transfer, limits=replace(transfer.limits, slowest=0))
     raise Unavailable(
-        f"{archive.name} cannot be downloaded ({'; '.join(faults.values())})"
+        f"{transfer.archive.name} cannot be downloaded ({'; '.join(faults.values())})"
     )
 
 
-def _complete(
-    archive: Archive, url: str, part: Path, limits: Limits, deadline: float, bar: Bar
-) -> None:
+def _complete(transfer: Transfer, url: str) -> None:
     """Make a partial download whole and verify it, or delete it."""
-    if size_of(part) > archive.size:
+    archive, part = transfer.archive, transfer.part
+    if transfer.size() > archive.size:
         part.unlink()
-    resumed = size_of(part) > 0
-    if size_of(part) < archive.size:
-        receive(archive, url, part, limits, deadline, bar.show)
+    resumed = transfer.size() > 0
+    if transfer.size() < archive.size:
+        transfer.receive(url)
     fault = archive.fault(part)
     if not fault:
         return
@@ -94,4 +92,4 @@ def _complete(
     if not resumed:
         raise Fault(f"sends wrong bytes: {fault}")
     # The wrong bytes may be those that another source sent.
-    _complete(archive, url, part, limits, deadline, bar)
+    _complete(transfer, url)

@@ -13,7 +13,7 @@ class Limits:
         Bytes a second below which another source is tried. Where all are slower, the
         slow ones may finish.
     total : float
-        Seconds for one archive from all sources together.
+        Seconds for all archives of a data set, from all sources together.
     patience : float
         Seconds over which speed is measured, and for which a source may be silent.
     connect : float
@@ -24,3 +24,6 @@ class Limits:
     total: float = 3600
     patience: float = 10
     connect: float = 5
+
+
+DEFAULTS = Limits()

@@ -8,7 +8,7 @@ from pathlib import Path
 from data import digits, folder, named, npz
 from data.catalogue import KNOWN
 from data.dataset import Dataset
-from data.limits import Limits
+from data.limits import DEFAULTS, Limits
 
 NAMES = (*KNOWN, "digits")
 
@@ -19,7 +19,7 @@ def load(
     data_dir: str | Path | None = None,
     image_size: int | Sequence[int] | None = None,
     mirror: str | None = None,
-    limits: Limits = Limits(),  # noqa: B008, it is frozen
+    limits: Limits = DEFAULTS,
 ) -> Dataset:
     """Return the data set of a name, an .npz file or a folder of images.
 

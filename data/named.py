@@ -5,6 +5,7 @@ restriction: neither may happen here, so that the formats are read by files of o
 """
 
 import os
+import time
 from pathlib import Path
 
 from data import cache, local
@@ -12,7 +13,7 @@ from data.archive import Archive
 from data.dataset import Arrays, Dataset, Unavailable, write
 from data.download import fetch
 from data.known import Known
-from data.limits import Limits
+from data.limits import DEFAULTS, Limits
 from data.progress import note
 
 
@@ -20,7 +21,7 @@ def load(
     known: Known,
     data_dir: Path | None = None,
     mirror: str | None = None,
-    limits: Limits = Limits(),  # noqa: B008, it is frozen
+    limits: Limits = DEFAULTS,
 ) -> Dataset:
     """Return a data set from the first source that has it.
 
@@ -53,7 +54,9 @@ def load(
 
 def _from_folder(known: Known, folder: Path) -> tuple[Arrays, str] | None:
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder} with archives.")
+        raise FileNotFoundError(
+            f"there is no folder {folder}, which --data-dir or SKYLARK_DATA names."
+        )
     for found in local.search(known, folder):
         try:
             arrays = found.read()
@@ -69,9 +72,10 @@ def _from_folder(known: Known, folder: Path) -> tuple[Arrays, str] | None:
 def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Arrays, str]:
     layout = known.layouts[0]
     folder = cache.root() / "archives" / known.name
+    deadline = time.monotonic() + limits.total
     try:
         paths = [
-            fetch(archive, _urls(archive, mirror), folder, limits)
+            fetch(archive, _urls(archive, mirror), folder, limits, deadline)
             for archive in layout.archives
         ]
     except Unavailable as error:

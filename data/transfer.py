@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,44 +28,58 @@ class OutOfTime(Exception):  # noqa: N818, no source is to blame
     """The time for all sources together is over."""
 
 
-def size_of(part: Path) -> int:
-    """Return the bytes of a partial download, 0 where there is none."""
-    return part.stat().st_size if part.exists() else 0
+@dataclass(frozen=True)
+class Transfer:
+    """An archive on its way into a partial file.
 
-
-def receive(
-    archive: Archive,
-    url: str,
-    part: Path,
-    limits: Limits,
-    deadline: float,
-    show: Callable[[int], None],
-) -> None:
-    """Append to a partial download what it lacks, from one source.
-
-    A source that cannot begin in the middle is read from its beginning, and what is
-    here already is skipped: should it break off as well, nothing is lost.
-
-    Raises
-    ------
-    Fault
-        The source does not send the rest. What it did send is kept.
-    OutOfTime
-        `deadline`, on `time.monotonic`, has passed.
+    Parameters
+    ----------
+    archive : Archive
+    part : Path
+        What is here of it: its beginning.
+    limits : Limits
+    deadline : float
+        On `time.monotonic`.
+    show : callable
+        Is told how many bytes are here.
     """
-    have = size_of(part)
-    with _ask(url, have, limits) as response, part.open("ab") as file:
-        position = _first_byte(response, have, archive.size)
-        pace = Pace(limits, deadline)
-        while position < archive.size:
-            chunk = _read(response, archive.size - position, limits)
-            if not chunk:
-                raise Fault(f"breaks off after {position:,} of {archive.size:,} bytes")
-            file.write(chunk[max(0, have - position) :])
-            position += len(chunk)
-            have = max(have, position)
-            show(have)
-            pace.add(len(chunk))
+
+    archive: Archive
+    part: Path
+    limits: Limits
+    deadline: float
+    show: Callable[[int], None]
+
+    def size(self) -> int:
+        """Return how many bytes are here."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def receive(self, url: str) -> None:
+        """Append what is lacking, from one source.
+
+        A source that cannot begin in the middle is read from its beginning, and what
+        is here already is skipped: should it break off as well, nothing is lost.
+
+        Raises
+        ------
+        Fault
+            The source does not send the rest. What it did send is kept.
+        OutOfTime
+            The deadline has passed.
+        """
+        have, whole = self.size(), self.archive.size
+        with _ask(url, have, self.limits) as response, self.part.open("ab") as file:
+            position = _first_byte(response, have, whole)
+            pace = Pace(self.limits, self.deadline)
+            while position < whole:
+                chunk = _read(response, whole - position, self.limits)
+                if not chunk:
+                    raise Fault(f"breaks off after {position:,} of {whole:,} bytes")
+                file.write(chunk[max(0, have - position) :])
+                position += len(chunk)
+                have = max(have, position)
+                self.show(have)
+                pace.add(len(chunk))
 
 
 class Pace:

@@ -1,5 +1,7 @@
 """Sources at fault: what is said, what is left behind, and that the next one serves."""
 
+import time
+
 import pytest
 
 from data.dataset import Unavailable
@@ -31,7 +33,8 @@ def get(server, tmp_path):
 
     def get(*kinds, limits=LIMITS):
         urls = [kind if "/" in kind else server.url(kind) for kind in kinds]
-        return fetch(tiny.archive(CONTENT), urls, tmp_path, limits)
+        deadline = time.monotonic() + limits.total
+        return fetch(tiny.archive(CONTENT), urls, tmp_path, limits, deadline)
 
     return get
 

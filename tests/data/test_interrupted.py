@@ -1,7 +1,11 @@
 """Killed, stopped, doubled, without room: the next run finishes, and says why not."""
 
+import contextlib
 import os
+import pty
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,20 +57,24 @@ def home(tmp_path, monkeypatch):
     return {"SKYLARK_CACHE": str(tmp_path)}
 
 
-def test_kill_9_at_random_moments(server, home, tmp_path):
-    """After each, the cache has the whole data set or none; the last run finishes."""
+@pytest.mark.parametrize(
+    ("kind", "seconds"), [("slow", (0.2, 1.5)), ("good", (0.2, 0.4))]
+)
+def test_ended_at_random_moments(server, home, tmp_path, kind, seconds):
+    """Kill -9 or Ctrl-C, while it downloads, or while it decodes and writes.
+
+    After each, the cache has the whole data set or none; the last run finishes.
+    """
     moments = random.Random(7)
-    url, sums, killed = server.url("slow", tiny.NAME), set(), 0
-    for _ in range(10):
+    url, sums, killed = server.url(kind, tiny.NAME), set(), 0
+    for _ in range(8):
         process = start("-m", "tests.data.prepare", url, **home)
-        time.sleep(moments.uniform(0.3, 1.5))
-        process.kill()
-        killed += finish(process)[0] == -signal.SIGKILL
+        time.sleep(moments.uniform(*seconds))
+        process.send_signal(moments.choice([signal.SIGKILL, signal.SIGINT]))
+        killed += finish(process)[0] != 0
         if dataset := cache.find("tiny"):
             sums.add(dataset.sha256)
-        elif moments.random() < 0.3:  # begin from nothing now and then
-            for part in tmp_path.rglob("*.part"):
-                part.unlink()
+            shutil.rmtree(tmp_path)  # and once more
     assert killed
     code, out, err = finish(start("-m", "tests.data.prepare", url, **home))
     assert code == 0, err
@@ -192,3 +200,23 @@ def test_a_read_only_cache_that_has_it_serves(server, tmp_path):
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split()
     assert first == second
+
+
+def test_a_terminal_shows_speed_and_time_left(server, home):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.data.prepare", server.url("slow", tiny.NAME)],
+        cwd=ROOT,
+        env=os.environ | OFFLINE | home | {"TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's other end is closed
+        while read := os.read(ours, 1 << 16):
+            shown += read
+    os.close(ours)
+    assert process.wait(60) == 0
+    plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", shown)  # without colours
+    assert re.search(rb"[\d.]+/185\.\d kB [\d.]+ kB/s 0:00:0\d", plain)
