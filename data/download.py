@@ -80,8 +80,6 @@ def _from_any(transfer: Transfer, urls: list[str], note: Callable[[str], None]) 
 def _complete(transfer: Transfer, url: str) -> None:
     """Make a partial download whole and verify it, or delete it."""
     archive, part = transfer.archive, transfer.part
-    if transfer.size() > archive.size:
-        part.unlink()
     resumed = transfer.size() > 0
     if transfer.size() < archive.size:
         transfer.receive(url)

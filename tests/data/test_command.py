@@ -1,5 +1,6 @@
 """`python -m data` and `compare.py --data-dir`, as a user runs them."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import data
 from comparison.code_length import ROOT
 from data.__main__ import main
+from data.export import export
 from tests.data.test_folder import fill
 
 
@@ -40,6 +42,20 @@ def test_get_and_export(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["digits.npz"]
 
 
+def test_an_export_that_fails_leaves_nothing(tmp_path):
+    broken = dataclasses.replace(data.load("digits"), y_test=Unreadable())
+    with pytest.raises(OSError, match="cannot be read"):
+        export(broken, tmp_path / "digits.npz")
+    assert [p for p in tmp_path.iterdir() if p.is_file()] == []
+
+
+class Unreadable:
+    """An array on a disk that has failed."""
+
+    def __array__(self, *_, **__):
+        raise OSError("cannot be read")
+
+
 def test_export_of_ones_own_images(tmp_path):
     fill(tmp_path / "own" / "cat")
     fill(tmp_path / "own" / "dog")
@@ -53,7 +69,8 @@ def test_export_of_ones_own_images(tmp_path):
     ("arguments", "sentence"),
     [
         (["get", "cifra10"], "did you mean 'cifar10'?"),
-        (["get", "Fashion_MNIST"], "did you mean 'fashion-mnist'?"),
+        (["get", "MNIST"], "did you mean 'mnist'?"),
+        (["get", "fashion_mnist"], "did you mean 'fashion-mnist'?"),
         (["get", "cifar-100"], "did you mean 'cifar100'?"),
         (["get", ""], "there is no data set ''"),
         (["get", "cifar10", "--data-dir", "nowhere"], "there is no folder nowhere"),

@@ -93,9 +93,11 @@ def test_the_next_source_serves(get, tmp_path, capsys, kind, sentence, part):
 
 
 @pytest.mark.parametrize("kind", ["good", "no_range", "chunked", "closed", "slow"])
-def test_sources_that_serve_alone(get, kind):
+def test_sources_that_serve_alone(get, server, kind):
     """One that breaks off or is slow is asked again, where there is no better one."""
     assert get(kind).read_bytes() == CONTENT
+    if kind == "slow":  # and then let be
+        assert len(server.asked) == 2
 
 
 def test_a_partial_download_is_resumed(get, server, tmp_path):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import data
+from data import npz
 from tests.data import tiny
+from tests.data.test_hostile import Runs
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +71,15 @@ def test_wrong_arrays(tmp_path, name, array, sentence):
     with pytest.raises(ValueError, match=sentence):
         data.load(tmp_path / "own.npz")
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("read", [data.load, npz.read])
+def test_a_pickle_inside_is_not_run(tmp_path, read):
+    evil = np.array([Runs(f"touch {tmp_path}/evil")])
+    np.savez(tmp_path / "own.npz", **(tiny.arrays() | {"y_test": evil}))
+    with pytest.raises(ValueError, match=r"cannot be read|not such an"):
+        read(tmp_path / "own.npz")
+    assert not (tmp_path / "evil").exists()
 
 
 def test_not_an_npz(tmp_path):

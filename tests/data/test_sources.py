@@ -1,10 +1,12 @@
 """The cache, the user's folder, a mirror, the hosts: in this order, each verified."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from data import cache, named
-from data.dataset import ARRAYS, Dataset, Unavailable
+from data.dataset import ARRAYS, Dataset, Unavailable, write
 from data.limits import Limits
 from tests.data import tiny
 from tests.data.server import serving
@@ -209,6 +211,19 @@ def test_what_a_killed_run_left_is_cleared_away(load):
         (cache.root() / name / "x_train.npy").write_bytes(b"half")
     assert is_whole(load())
     assert not (cache.root() / "tiny.new").exists()
+
+
+def test_two_at_once_prepare_once(server):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        write(folder, tiny.arrays(), name="tiny", source="", classes=tiny.CLASSES)
+
+    with ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(cache.prepare, "tiny", make) for _ in range(8)]
+        assert all(is_whole(future.result()) for future in futures)
+    assert len(made) == 1
 
 
 def test_the_dataset_opens_again_from_its_folder(load):
