@@ -1,6 +1,5 @@
 """One archive from several sources, in order, until its bytes are right."""
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +38,7 @@ def fetch(
         if not archive.fault(path):
             return path
         path.unlink()
-    if not importlib.util.find_spec("requests"):
+    if not _can_download():
         raise Unavailable("requests, which downloads, is missing: pip install requests")
     folder.mkdir(parents=True, exist_ok=True)
     with Bar(archive.name, archive.size) as bar:
@@ -53,6 +52,14 @@ def fetch(
             ) from None
     part.replace(path)
     return path
+
+
+def _can_download() -> bool:
+    try:
+        import requests  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def _from_any(transfer: Transfer, urls: list[str], note: Callable[[str], None]) -> None:

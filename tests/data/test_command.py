@@ -115,28 +115,20 @@ print(sorted(heavy & set(sys.modules)))
 """
 
 
+def heavy_imports(name):
+    """Return which heavy packages a process imports to load a data set."""
+    command = [sys.executable, "-c", CODE.format(name=name)]
+    return subprocess.check_output(command, cwd=ROOT, text=True).strip()
+
+
 def test_reading_what_is_cached_imports_next_to_nothing():
     data.load("digits")
-    done = subprocess.run(
-        [sys.executable, "-c", CODE.format(name="digits")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
+    assert heavy_imports("digits") == "[]"
 
 
 def test_preparing_real_data_does_not_import_torch(real_data, monkeypatch):
     monkeypatch.setenv("SKYLARK_DATA", str(real_data))
-    done = subprocess.run(
-        [sys.executable, "-c", CODE.format(name="mnist")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
+    assert heavy_imports("mnist") == "[]"
 
 
 def compare(*options):

@@ -12,6 +12,7 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock
 
 from comparison.code_length import ROOT
 from data import cache
@@ -93,6 +94,15 @@ def test_two_at_once_download_once(server, home):
     assert server.asked == [("slow", None)]
 
 
+def test_the_second_says_that_it_waits(server, home, tmp_path):
+    with FileLock(tmp_path / "tiny.lock"):
+        url = server.url("good", tiny.NAME)
+        process = start("-m", "tests.data.prepare", url, **home)
+        told = process.stderr.readline()
+    assert told == "another process is preparing tiny: waiting for it.\n"
+    assert finish(process)[0] == 0
+
+
 def get_mnist(url, *options, **environment):
     command = ["-m", "data", "get", "mnist", "--mirror", url, *options]
     return start(*command, **environment)
@@ -118,6 +128,31 @@ def test_ctrl_c_and_go_on(home, tmp_path):
         code, _, err = finish(get_mnist(server.url("missing", ""), **home))
         assert code == 2
         assert server.asked[0] == ("missing", f"bytes={have}-")
+
+
+def test_ctrl_c_in_a_comparison(home, tmp_path):
+    with serving(bytes(MNIST_IMAGES)) as server:
+        mirror, out = server.url("very_slow", ""), tmp_path / "out"
+        options = ["--dataset", "mnist", "--mirror", mirror, "--out", out]
+        process = start("compare.py", *options, **home)
+        while not server.asked:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        code, _, err = finish(process)
+    assert code == 130
+    assert "stopped before the first trial" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+
+
+def test_without_requests(home, tmp_path):
+    """As in an environment that has the first lines of requirements.txt alone."""
+    blocked = "import sys; sys.modules['requests'] = None"
+    (tmp_path / "sitecustomize.py").write_text(blocked)
+    url = "http://127.0.0.1:9"
+    code, _, err = finish(get_mnist(url, **home, PYTHONPATH=str(tmp_path)))
+    assert code == 2
+    assert "mnist cannot be had: requests, which downloads, is missing: pip" in err
 
 
 @pytest.mark.parametrize(
