@@ -9,44 +9,37 @@ and what `fit` spends outside its epochs and outside building the network.
 
 import argparse
 import statistics
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-from comparison import environment, process
+from benchmarks.blocks import Measured, call
 
 IMAGES, EPOCHS = 20_000, 2
 
 
-def measure(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
-    """Emit the seconds of one warm fit, of its checks, and of its batches."""
+def measure(folder: str, path: str) -> Measured:
+    """Return the seconds of one warm fit, of its checks, and of its batches."""
+    import numpy as np
+
     import data
     from comparison.trial import find_class
 
-    dataset = data.Dataset.open(spec["folder"])
+    dataset = data.Dataset.open(folder)
     X, y = dataset.x_train[:IMAGES], dataset.y_train[:IMAGES]
-    Model = find_class(spec["class"])
+    Model = find_class(path)
     Model(epochs=1).fit(X[:640], y[:640])
     model = Model(epochs=EPOCHS, random_state=0)
     started = perf_counter()
     model.fit(X, y)
     whole = perf_counter() - started
     in_epochs = sum(model.history_["seconds"])
+    w = np.ones(len(y), model.dtype)
     started = perf_counter()
     for epoch in range(EPOCHS):
-        for _ in model.batches(X, y, _ones(len(y), model.dtype), epoch):
+        for _ in model.batches(X, y, w, epoch):
             pass
     batches = perf_counter() - started
     checks = whole - in_epochs - model.build_seconds_
-    emit("measured", whole=whole, batches=batches, checks=checks)
-
-
-def _ones(n: int, dtype: str) -> Any:
-    import numpy as np
-
-    return np.ones(n, dtype)
+    return {"whole": whole, "batches": batches, "checks": checks}
 
 
 def main() -> None:
@@ -63,14 +56,7 @@ def main() -> None:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in MODELS}
     for _ in range(options.rounds):
         for name, measured in found.items():
-            process.run(
-                "benchmarks.contract_overhead",
-                {"folder": str(Path(folder)), "class": class_path(name)},
-                threads=environment.cores(),
-                on_event=lambda event, to=measured: (
-                    to.append(event) if event["event"] == "measured" else None
-                ),
-            )
+            measured.append(call(measure, folder=str(folder), path=class_path(name)))
     for name, rounds in found.items():
         shares = [
             [event[part] / event["whole"] for event in rounds]
@@ -84,7 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main()
-    else:  # started by main, as the process of one class
-        process.serve(measure)
+    main()

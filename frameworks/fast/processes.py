@@ -9,7 +9,7 @@ import warnings
 from math import prod
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -86,17 +86,15 @@ class Child:
         self.rooms = {name: shared((size,), dtype) for name, size in rooms.items()}
         self.results = shared((results,), dtype)
         sent = shared((2,), np.int64)
-        context = multiprocessing.get_context("fork")
-        ends = context.Pipe()
-        self.line = Line(ends[0], sent, 0)
-        self.process = context.Process(
-            target=self._serve, args=(Line(ends[1], sent, 1),), daemon=True
-        )
+        here, there = multiprocessing.Pipe()
+        self.line = Line(here, sent, 0)
         with warnings.catch_warnings():
             # Of a fork beside threads: the child needs none of them, nor their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self.process.start()
-        ends[1].close()
+            self.pid = os.fork()
+        if self.pid == 0:
+            self._serve(Line(there, sent, 1))
+        there.close()
 
     def start(self, name: str, array: np.ndarray) -> None:
         """Hand over an array, and say what to do with it."""
@@ -120,10 +118,9 @@ class Child:
 
     def _gone(self) -> RuntimeError:
         """Return the error that says that the process has ended."""
-        self.process.join()
         return RuntimeError(
-            f"a process of n_jobs ended with exit code {self.process.exitcode}, "
-            "perhaps out of memory: use n_jobs=None."
+            f"a process of n_jobs ended with exit code {self._wait()}, perhaps out of "
+            "memory: use n_jobs=None."
         )
 
     def _room(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -131,20 +128,26 @@ class Child:
         return self.rooms[name][: prod(shape)].reshape(shape)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, if it has not ended."""
         self.line.connection.close()
-        self.process.join()
+        if self.pid:
+            self._wait()
 
-    def _serve(self, line: "Line") -> None:
+    def _wait(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def _serve(self, line: "Line") -> NoReturn:
         """Be the process: work until the other end of the line is closed, or gone."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
-        self.line.connection.close()
         try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+            self.line.connection.close()
             while True:
                 name, shape = line.receive()
                 line.send(self._answer(name, shape))
-        except (EOFError, OSError):
-            return
+        finally:
+            os._exit(0)  # nothing of what the parent would do at its end
 
     def _answer(self, name: str, shape: tuple[int, ...]) -> Any:
         """Do what was asked; return the results' shapes, or the error."""

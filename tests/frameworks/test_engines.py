@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import load_digits
 
 from comparison.code_length import ROOT
@@ -263,8 +265,39 @@ forking = pytest.mark.skipif(
 )
 
 
+def children():
+    """The processes that this one has started, and not yet waited for."""
+    me = os.getpid()
+    return set(map(int, Path(f"/proc/{me}/task/{me}/children").read_text().split()))
+
+
 @forking
 class TestProcesses:
+    @pytest.fixture(autouse=True)
+    def others(self):
+        """The children that were there before, of joblib; no more are left behind."""
+        get_reusable_executor().shutdown(wait=True)
+        before = children()
+        yield before
+        assert children() <= before
+
+    def test_a_thread_that_reads_from_stdin_holds_nobody_up(self):
+        """To close it, as a process of multiprocessing does, would wait forever."""
+        code = (
+            "import sys, threading, numpy as np; from models import Skylark_CNN\n"
+            "threading.Thread(target=sys.stdin.read, daemon=True).start()\n"
+            "X, y = np.zeros((500, 32, 32, 3), np.uint8), np.arange(500) % 2\n"
+            "print(Skylark_CNN(epochs=1, n_jobs=2).fit(X, y).n_iter_)\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as run:
+            assert run.stdout.readline() == "1\n"
+
     def test_the_bits_of_one_thread(self):
         """Where both cut a batch into the same shards."""
         X, y = images((16, 16, 3), n=192)
@@ -273,33 +306,33 @@ class TestProcesses:
         assert largest_difference(one, two) == 0
         assert one.history_["loss"] == two.history_["loss"]
 
-    def test_they_end_with_the_fit(self):
+    def test_they_end_with_the_fit(self, others):
         X, y = images((8, 8, 1))
         seen = []
 
         def look(model, logs):
-            seen.append(len(multiprocessing.active_children()))
+            seen.append(len(children() - others))
             return True
 
         Skylark_CNN(epochs=3, n_jobs=2, on_epoch_end=look).fit(X, y)
         assert seen == [1]
-        assert not multiprocessing.active_children()
 
-    def test_one_that_dies_is_said(self):
+    def test_one_that_dies_is_said(self, others):
         X, y = images((8, 8, 1))
 
         def kill(model, logs):
-            (child,) = multiprocessing.active_children()
-            os.kill(child.pid, signal.SIGKILL)
+            (child,) = children() - others
+            os.kill(child, signal.SIGKILL)
 
         with pytest.raises(RuntimeError, match="exit code -9, perhaps out of memory"):
             Skylark_CNN(epochs=3, n_jobs=2, on_epoch_end=kill).fit(X, y)
-        assert not multiprocessing.active_children()
 
     def test_an_error_of_theirs_is_raised_here(self):
+        parent = os.getpid()
+
         class Failing:
             def forward(self, x):
-                if multiprocessing.parent_process():
+                if os.getpid() != parent:
                     raise MemoryError("not here")
                 return [x]
 
@@ -333,12 +366,6 @@ class TestProcesses:
         with pytest.raises(ProcessLookupError):
             os.killpg(run.pid, 0)
 
-    def test_workers_of_joblib_have_theirs(self):
-        X, y = images((8, 8, 1))
-        alone = Skylark_CNN(epochs=1, n_jobs=2, random_state=0).fit(X, y)
-        fitted = Parallel(2)(delayed(alone.fit)(X, y) for _ in range(2))
-        assert all(largest_difference(alone, model) < 1e-6 for model in fitted)
-
     def test_a_worker_that_may_not_fork_says_so_and_goes_on(self):
         X, y = images((8, 8, 1))
         context = multiprocessing.get_context("fork")
@@ -355,6 +382,14 @@ class TestProcesses:
         alone = Skylark_CNN(epochs=1, random_state=0).fit(X, y)
         np.testing.assert_allclose(reader.recv(), alone.history_["loss"], 1e-5)
         child.join()
+
+
+@forking
+def test_workers_of_joblib_have_theirs():
+    X, y = images((8, 8, 1))
+    alone = Skylark_CNN(epochs=1, n_jobs=2, random_state=0).fit(X, y)
+    fitted = Parallel(2)(delayed(alone.fit)(X, y) for _ in range(2))
+    assert all(largest_difference(alone, model) < 1e-6 for model in fitted)
 
 
 class TestLoops:

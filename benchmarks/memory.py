@@ -1,0 +1,91 @@
+"""Memory of a fit, beside the weights and the images; all processes together.
+
+    python -m benchmarks.memory DATASET
+
+For each class in a process of its own, with few images and with many: the anonymous
+memory (proportional where processes share it, from Linux's smaps) at the end of an
+epoch, less that before the fit, less the weights. The images are mapped from disk.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks.blocks import Measured, call
+from comparison.runner import NETWORKS
+
+IMAGES = (3_200, 32_000)
+CLASSES: dict[str, dict[str, Any]] = {
+    "Skylark_CNN": {},
+    "Skylark_CNN, n_jobs=2": {"n_jobs": 2},
+    "Skylark_CNN, plain": {"engine": "plain"},
+    "Keras_CNN": {},
+    "Torch_CNN": {},
+    "TF_CNN": {},
+}
+
+
+def memory() -> int:
+    """Return the bytes of anonymous memory of this process and its children."""
+    me = os.getpid()
+    children = Path(f"/proc/{me}/task/{me}/children").read_text().split()
+    total = 0
+    for pid in [str(me), *children]:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def measure(name: str, how: dict, folder: str, network: str, count: int) -> Measured:
+    """Return the bytes that a fit takes, measured at the ends of its epochs."""
+    import data
+    import models
+
+    images = data.Dataset.open(folder)
+    X, y = images.x_train[:count], images.y_train[:count]
+    Class = getattr(models, name)
+    Class(epochs=1, filters=(1,)).fit(X[:64, :8, :8], y[:64])  # imports, thread pools
+    before, seen = memory(), []
+    model = Class(
+        **NETWORKS[network],
+        **how,
+        epochs=2,
+        on_epoch_end=lambda *_: seen.append(memory()),
+    ).fit(X, y)
+    weights = sum(weight.nbytes for weight in model.get_weights().values())
+    return {"bytes": max(seen) - before - weights}
+
+
+def main() -> None:
+    """Print a table in MB."""
+    import data
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.description = "Measure what a fit takes beside weights and images."
+    parser.add_argument("dataset", nargs="?", default="cifar10")
+    folder = data.load(parser.parse_args().dataset).folder
+    print(
+        "| MB | " + " | ".join(f"{n}, {i:,}" for n in NETWORKS for i in IMAGES) + " |"
+    )
+    print("|---|" + "---:|" * len(NETWORKS) * len(IMAGES))
+    for name, how in CLASSES.items():
+        cells = []
+        for network in NETWORKS:
+            for images in IMAGES:
+                found = call(
+                    measure,
+                    name=name.partition(",")[0],
+                    how=how,
+                    folder=str(folder),
+                    network=network,
+                    count=images,
+                )
+                ok = "bytes" in found
+                cells.append(f"{found['bytes'] / 1e6:.0f}" if ok else found["error"])
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
