@@ -9,7 +9,7 @@ import numpy as np
 
 from data import images
 from data.cache import prepare
-from data.dataset import Dataset, write_about, write_array
+from data.dataset import Dataset, Unavailable, write_about, write_array
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm"}
 TEST_SHARE = 5  # one image of so many is for testing
@@ -40,12 +40,16 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     ------
     FileNotFoundError
         There is no such folder.
+    Unavailable
+        Pillow is not installed.
     ValueError
         It has no such images, or some that cannot be read, or several sizes and no
         `size`.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}.")
+    if not images.can_decode():
+        raise Unavailable("Pillow, which reads images, is missing: pip install pillow")
     path = path.resolve()
     classes, parts = _parts(path)
     digest = hashlib.sha256(f"{classes} {size}".encode())

@@ -1,15 +1,19 @@
 """One's own arrays: an .npz file with x_train, y_train, x_test and y_test."""
 
-import difflib
 import hashlib
+import re
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from data.cache import prepare
 from data.dataset import ARRAYS, Arrays, Dataset, write_about
+
+# What zipfile raises for a file that is damaged, encrypted or packed otherwise.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 def load(path: Path) -> Dataset:
@@ -47,7 +51,7 @@ def read(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
-    except (KeyError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, OSError, ValueError, *DAMAGED) as error:
         raise ValueError(f"{path} is not such an .npz file: {error}.") from None
     _check(path, arrays)
     return arrays
@@ -63,7 +67,7 @@ def _extract(path: Path, folder: Path) -> None:
                     (folder / f"{name}.npy").open("wb") as file,
                 ):
                     shutil.copyfileobj(member, file, 1 << 20)
-    except zipfile.BadZipFile:
+    except DAMAGED:
         raise ValueError(f"{path} is not an .npz file, or is damaged.") from None
 
 
@@ -85,22 +89,19 @@ def _check_members(path: Path, archive: zipfile.ZipFile, folder: Path) -> None:
 
 
 def _guess(keys: list[str]) -> str:
-    """Return how the keys of a file would be renamed: train_images is x_train."""
-    words = str.maketrans("", "", "_-. ")
-    plain = {_plain(key.lower().translate(words)): key for key in keys}
-    pairs = []
-    for name in ARRAYS:
-        close = difflib.get_close_matches(_plain(name.replace("_", "")), plain, 1, 0.8)
-        pairs.append(f"{name}={plain[close[0]] if close else '...'}")
-    return ", ".join(pairs)
+    """Return how the keys of a file would be renamed: x_train=train_images, ..."""
+    found = {_role(key): key for key in keys}
+    return ", ".join(f"{name}={found.get(name, '...')}" for name in ARRAYS)
 
 
-def _plain(key: str) -> str:
-    part = next((part for part in ("train", "test") if part in key), "")
-    kind = key.replace(part, "") if part else key
+def _role(key: str) -> str:
+    """Return which array a key may mean: train_images, or X-Train, is x_train."""
+    letters = re.sub("[^a-z]", "", key.lower())
+    part = "train" if "train" in letters else "test"
+    kind = letters.replace(part, "")
     if kind.startswith(("label", "target", "y")):
-        return f"y{part}"
-    return f"x{part}" if kind.startswith(("image", "data", "x")) else key
+        return f"y_{part}"
+    return f"x_{part}" if kind.startswith(("image", "data", "x")) else ""
 
 
 def _open(path: Path, folder: Path) -> Arrays:

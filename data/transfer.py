@@ -130,9 +130,8 @@ def _ask(url: str, have: int, limits: Limits) -> "Response":
             timeout=(limits.connect, limits.patience),
         )
     except requests.RequestException as error:
-        raise Fault(next(say for kind, say in errors if isinstance(error, kind))) from (
-            None
-        )
+        said = next(text for kind, text in errors if isinstance(error, kind))
+        raise Fault(said) from None
     if response.status_code not in (200, 206):
         response.close()
         raise Fault(f"answers {response.status_code} {response.reason}")
@@ -141,14 +140,14 @@ def _ask(url: str, have: int, limits: Limits) -> "Response":
 
 def _first_byte(response: "Response", have: int, size: int) -> int:
     """Return where in the archive the body begins: at most at `have`."""
-    start, total = 0, response.headers.get("Content-Length", "*")
+    start, total = 0, response.headers.get("Content-Length", "")
     if response.status_code == 206:
         content_range = response.headers.get("Content-Range", "")
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
         if not found:
             raise Fault(f"answers with the range {content_range!r}")
         start, total = int(found[1]), found[2]
-    if total != "*" and int(total) != size:
+    if total.isdecimal() and int(total) != size:
         raise Fault(f"offers {int(total):,} bytes, expected {size:,}")
     if start > have:
         raise Fault(f"answers from byte {start:,} on, when asked from {have:,}")

@@ -1,7 +1,8 @@
 """CIFAR's pickles, read without running anything that they name.
 
-The official files name three things of NumPy's and nothing else. Each is replaced by
-a stand-in of ours, so that not even NumPy's own code runs on what a file says.
+The official files name three things of NumPy's and nothing else; files that were saved
+again, two more. Each is replaced by a stand-in of ours, so that not even NumPy's own
+code runs on what a file says.
 """
 
 import io
@@ -35,11 +36,18 @@ def _reconstruct(*_: Any) -> _Array:
     return _Array()
 
 
+def _encode(text: str, _: str) -> bytes:
+    return text.encode("latin1")
+
+
 ADMITTED = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,  # its name in NumPy 2
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _DType,
+    # Where the files were saved again: NumPy 2's name of the first, and how Python 3
+    # writes bytes for Python 2.
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("_codecs", "encode"): _encode,
 }
 
 

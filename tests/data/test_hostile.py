@@ -157,6 +157,16 @@ def test_a_pickle_names_nothing_else(reconstruct):
         unpickle.batch(evil, "labels")
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_files_that_were_saved_again_are_read(protocol):
+    found = tiny.arrays()
+    pixels, labels = tiny.planes(found["x_test"]), found["y_test"].tolist()
+    content = pickle.dumps({b"data": pixels, b"labels": labels}, protocol)
+    x, y = unpickle.batch(content, "labels")
+    np.testing.assert_array_equal(x, pixels)
+    assert y.tolist() == labels
+
+
 def test_an_array_of_objects_is_refused():
     found = tiny.arrays()
     good = tiny.pickled(found["x_test"], found["y_test"])

@@ -155,6 +155,14 @@ def test_without_requests(home, tmp_path):
     assert "mnist cannot be had: requests, which downloads, is missing: pip" in err
 
 
+def test_without_pillow(home, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['PIL'] = None")
+    process = start("-m", "data", "get", tmp_path, **home, PYTHONPATH=str(tmp_path))
+    code, _, err = finish(process)
+    assert code == 2
+    assert "Pillow, which reads images, is missing: pip install pillow" in err
+
+
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [

@@ -93,6 +93,17 @@ def test_not_an_npz(tmp_path):
         data.load(tmp_path / "own.npz")
 
 
+@pytest.mark.parametrize("read", [data.load, npz.read])
+def test_damaged_compressed_arrays(tmp_path, read):
+    path = tmp_path / "own.npz"
+    np.savez_compressed(path, **tiny.arrays())
+    content = bytearray(path.read_bytes())
+    content[2000:2100] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is not an|is not such an"):
+        read(path)
+
+
 def test_an_npz_that_would_fill_the_disk(tmp_path):
     """It says of one array that it has four gigabytes less one, a thousand times."""
     path = tmp_path / "own.npz"
