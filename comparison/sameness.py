@@ -7,7 +7,7 @@ epochs of training. Only the contract is used, so that any class can be put to i
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from comparison import environment, process
+from comparison.contestants import Contestant, find
+from frameworks.lazy import load
 from frameworks.weights import glorot_uniform
+from models import Skylark_CNN
 
-REFERENCE = "models:Skylark_CNN"
 DTYPE = "float64"
 BATCH_SIZE, BATCHES, EPOCHS = 32, 6, 8  # the last batch of each epoch is short
 # Moderate, whatever the run's own rate: where training diverges, so does rounding.
@@ -27,7 +29,6 @@ TRAINING = {
     "momentum": 0.9,
     "weight_decay": 1e-3,
     "random_state": 0,
-    "dtype": DTYPE,
 }
 LIMITS = {
     "logits_max_abs": 1e-10,
@@ -35,12 +36,29 @@ LIMITS = {
     "loss_max_rel": 1e-9,
     "weights_max_rel": 1e-6,
 }
+# For a library that rounds to float32 inside, whatever it is given. Rounding is below a
+# tenth of these, and every planted fault of the tests is above.
+LIMITS_FLOAT32 = {
+    "logits_max_abs": 1e-5,
+    "gradient_max_rel": 1e-5,
+    "loss_max_rel": 1e-5,
+    "weights_max_rel": 1e-4,
+}
 
 Evidence = dict[str, np.ndarray]
 
 
+def limits(dtype: str) -> dict[str, float]:
+    """Return how far a class may be from the reference, in its arithmetic."""
+    return LIMITS if dtype == DTYPE else LIMITS_FLOAT32
+
+
 def gather(
-    Model: type, X: np.ndarray, y: np.ndarray, network: Mapping[str, Any]
+    Model: type,
+    X: np.ndarray,
+    y: np.ndarray,
+    network: Mapping[str, Any],
+    dtype: str = DTYPE,
 ) -> Evidence:
     """Return what a class computes: layers' outputs, gradients, losses and weights.
 
@@ -51,14 +69,16 @@ def gather(
     X, y : (n, h, w, c), (n,)
         Images for training, with a last, short batch.
     network : dict
-        Parameters of its constructor: filters, hidden_units, activation.
+        Parameters of its constructor: filters, hidden_units, activation, engine.
+    dtype : str
+        Of the class's arithmetic.
 
     Returns
     -------
     dict of str to array
         `layer/NAME`, `gradient/NAME`, `trained/NAME` and `losses` (epochs,).
     """
-    settings = TRAINING | dict(network)
+    settings = TRAINING | {"dtype": dtype} | dict(network)
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
 
     # One step of learning rate 1 without momentum moves every weight by its gradient.
@@ -107,60 +127,77 @@ def deviations(found: Evidence, reference: Evidence) -> dict[str, float]:
     return worst
 
 
-def verdict(worst: Mapping[str, float]) -> bool:
+def verdict(worst: Mapping[str, float], dtype: str = DTYPE) -> bool:
     """Return whether every deviation is within its limit; NaN is not."""
-    return all(worst[name] <= limit for name, limit in LIMITS.items())
+    return all(worst[name] <= limit for name, limit in limits(dtype).items())
 
 
 def prove(
-    models: Mapping[str, str], folder: Path, network: Mapping[str, Any], threads: int
+    contestants: Sequence[Contestant],
+    folder: Path,
+    network: Mapping[str, Any],
+    threads: int,
+    timeout: float | None = None,
 ) -> dict[str, Any]:
-    """Return the proof for some classes: what results.json keeps as `sameness`.
+    """Return the proof for some contestants: what results.json keeps as `sameness`.
 
     Parameters
     ----------
-    models : mapping
-        What a model is called -> "module:Class".
+    contestants : sequence of Contestant
     folder : Path
         Of the data set.
     network : mapping
         The network's parameters.
     threads : int
         For every process.
+    timeout : float or None
+        Seconds for each.
 
     Returns
     -------
     dict
         `passed`, `dtype`, `steps`, `limits`, the largest deviation of each kind, and
-        under `models` the same for each; a class that could not be run has `error`,
-        and one whose framework is not installed has `passed` None.
+        under `models` the same for each, with its own `dtype` and `limits`. A class
+        that could not be run has `error`; one whose framework is not installed has
+        `passed` None. The largest deviations are of those proved in `dtype`.
     """
-    spec = {"folder": str(folder), "network": dict(network)}
     with tempfile.TemporaryDirectory() as scratch:
 
-        def evidence(name: str, path: str) -> tuple[Path, process.Ending]:
-            file = Path(scratch, f"{name.replace('/', '_')}.npz")
-            ending = process.run(
+        def evidence(number: int, contestant: Contestant) -> tuple[Path, Any]:
+            file = Path(scratch, f"{number}.npz")
+            spec = {
+                "folder": str(folder),
+                "network": dict(network) | contestant.parameters,
+                "dtype": contestant.dtype,
+                "file": str(file),
+            }
+            return file, process.run(
                 "comparison.sameness",
-                spec | {"class": path, "file": str(file)},
+                spec | contestant.spec(),
                 threads=threads,
                 on_event=lambda event: None,
+                timeout=timeout,
+                environment=contestant.environment,
             )
-            return file, ending
 
         with ThreadPoolExecutor(environment.cores()) as pool:
-            first = pool.submit(evidence, "the reference", REFERENCE)
-            others = {
-                name: pool.submit(evidence, name, path) for name, path in models.items()
-            }
-            reference, ending = first.result()
-            if ending.status != "ok":
-                raise RuntimeError(f"the reference could not be run: {ending.error}")
-            verdicts = {
-                name: _judge(*future.result(), reference)
-                for name, future in others.items()
-            }
-    measured = [v for v in verdicts.values() if "error" not in v]
+            every = [_reference(), *contestants]
+            futures = [pool.submit(evidence, *pair) for pair in enumerate(every)]
+            try:
+                (reference, ending), *others = [future.result() for future in futures]
+            except BaseException:  # Ctrl-C comes to this thread, not to the pool's
+                pool.shutdown(wait=False, cancel_futures=True)
+                process.stop_all()
+                raise
+        if ending.status != "ok":
+            raise RuntimeError(f"the reference could not be run: {ending.error}")
+        verdicts = {
+            contestant.name: _judge(*found, reference, contestant.dtype)
+            for contestant, found in zip(contestants, others, strict=True)
+        }
+    measured = [
+        v for v in verdicts.values() if "error" not in v and v["dtype"] == DTYPE
+    ]
     return {
         "passed": all(verdict["passed"] is not False for verdict in verdicts.values()),
         "dtype": DTYPE,
@@ -171,17 +208,38 @@ def prove(
     }
 
 
-def _judge(file: Path, ending: process.Ending, reference: Path) -> dict[str, Any]:
+def explain(verdict: Mapping[str, Any]) -> str:
+    """Return in what a class is not the reference's network."""
+    if "error" in verdict:
+        return verdict["error"]
+    bounds = verdict["limits"].items()
+    return ", ".join(
+        f"{name} {verdict[name]:.0e} (limit {bound:.0e})"
+        for name, bound in bounds
+        if not verdict[name] <= bound
+    )
+
+
+def _reference() -> Contestant:
+    """Return what all are compared with: Skylark_CNN, the readable layers."""
+    has_engines = "engine" in Skylark_CNN().get_params()
+    return find("skylark:plain") if has_engines else find("skylark")
+
+
+def _judge(
+    file: Path, ending: process.Ending, reference: Path, dtype: str
+) -> dict[str, Any]:
     """Return one model's deviations and whether they are within the limits."""
+    about = {"dtype": dtype, "limits": limits(dtype)}
     if ending.status != "ok":
         missing = ending.status == "skipped"
-        return {"passed": None if missing else False, "error": ending.error}
+        return about | {"passed": None if missing else False, "error": ending.error}
     try:
         with np.load(file) as found, np.load(reference) as expected:
             worst = deviations(dict(found), dict(expected))
     except ValueError as error:
-        return {"passed": False, "error": str(error)}
-    return worst | {"passed": verdict(worst)}
+        return about | {"passed": False, "error": str(error)}
+    return about | worst | {"passed": verdict(worst, dtype)}
 
 
 def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
@@ -189,10 +247,12 @@ def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     from comparison.trial import find_class
     from data import Dataset
 
+    if spec["framework"]:
+        load(spec["framework"])
     dataset = Dataset.open(spec["folder"])
     rows = _rows(dataset.y_train)
     X, y = dataset.x_train[rows], dataset.y_train[rows]
-    found: Any = gather(find_class(spec["class"]), X, y, spec["network"])
+    found: Any = gather(find_class(spec), X, y, spec["network"], spec["dtype"])
     np.savez(spec["file"], **found)
 
 
@@ -211,7 +271,7 @@ def _draw(like: Evidence) -> Evidence:
     weights = glorot_uniform(like, rng)
     for name, array in weights.items():
         if name.endswith(".bias"):
-            weights[name] = rng.uniform(-0.1, 0.1, array.shape)
+            weights[name] = rng.uniform(-0.1, 0.1, array.shape).astype(array.dtype)
     return weights
 
 

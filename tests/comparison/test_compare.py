@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from comparison import report, results
+from comparison import report, results, sentences
 from comparison.code_length import ROOT
 
 QUICK = ["--dataset", "digits", "--epochs", "2", "--seeds", "1", "--threads", "1"]
@@ -111,7 +111,16 @@ def test_resume_refuses_other_settings(skylark_run):
         (["--dataset", "cifra10"], "did you mean 'cifar10'"),
         (["--dataset", "nothing.npz"], "there is no file nothing.npz"),
         (["--epochs", "0"], "whole number of at least 1"),
-        (["--models", "jax"], "invalid choice: 'jax'"),
+        (["--models", "jax"], "there is no model 'jax'"),
+        (["--models", "pytorch"], "did you mean 'torch'"),
+        (["--models", "keras:pytorch"], "did you mean 'keras:torch'"),
+        (["--models", "tf", "tf"], "names tf more than once"),
+        (["--models", "nowhere.mine:Net"], "there is no module 'nowhere.mine'"),
+        (["--models", "models:Torch"], "did you mean 'Torch_CNN'"),
+        (["--models", "tf", "--reference", "torch"], "torch is not one of --models"),
+        (["--trial-timeout", "0"], "not a number of seconds above 0"),
+        (["--show", "a", "b", "c"], "one folder, or two"),
+        (["--show", "nowhere"], "it is not a run's folder"),
         (["--resume", "nowhere"], "it is not a run's folder"),
     ],
 )
@@ -221,9 +230,9 @@ def test_a_failed_proof_is_said(skylark_run):
     found = json.loads((folder / "results.json").read_text())
     found["sameness"]["passed"] = False
     found["sameness"]["models"]["skylark"] |= {"passed": False, "loss_max_rel": 0.5}
-    passed, sentence = report.proof(found)
+    passed, sentence = sentences.proof(found)
     assert not passed
-    assert sentence.endswith("skylark: loss_max_rel 5e-01")
+    assert sentence.endswith("skylark: loss_max_rel 5e-01 (limit 1e-09)")
 
 
 def test_the_readmes_counts_are_fresh():
