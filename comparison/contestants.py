@@ -121,7 +121,8 @@ def _foreign(name: str) -> Contestant:
     if class_name not in classes:
         near = _closest(class_name, classes)
         raise ValueError(f"there is no class {class_name!r} in {file}{near}.")
-    return Contestant(name, class_name, name, file, foreign=True)
+    title = f"{module.rpartition('.')[2]}:{class_name}"
+    return Contestant(name, title, name, file, foreign=True)
 
 
 def _source(module: str) -> Path:

@@ -113,19 +113,20 @@ def _columns() -> list[Any]:
     Colours are the terminal's own, so that they suit dark and light ones.
     """
 
-    def text(header: str, content: str, width: int, style: str = "none") -> TextColumn:
+    def number(header: str, content: str, width: int) -> TextColumn:
         column = Column(header, width=width, justify="right", no_wrap=True)
-        return TextColumn(content, style=style, table_column=column)
+        return TextColumn(content, justify="right", table_column=column)
 
     name = Column("model", min_width=7, max_width=16, no_wrap=True)
+    state = Column("now", width=8, no_wrap=True)
     bar = BarColumn(None, "bright_black", "green", "green")
     return [
         TextColumn("{task.description}", table_column=name, markup=False),
-        text("now", "{task.fields[state]}", 8, "cyan"),
+        TextColumn("{task.fields[state]}", style="cyan", table_column=state),
         bar,
-        text("epoch", "{task.completed:.0f}/{task.total:.0f}", 7),
-        text("loss", "{task.fields[loss]}", 5),
-        text("acc.", "{task.fields[accuracy]}", 5),
-        text("images/s", "{task.fields[speed]}", 8),
-        text("left", "{task.fields[left]}", 5),
+        number("epoch", "{task.completed:.0f}/{task.total:.0f}", 7),
+        number("loss", "{task.fields[loss]}", 5),
+        number("acc.", "{task.fields[accuracy]}", 5),
+        number("images/s", "{task.fields[speed]}", 8),
+        number("left", "{task.fields[left]}", 5),
     ]

@@ -21,7 +21,7 @@ def conditions(found: Mapping[str, Any]) -> str:
         f"{settings['batch_size']}, learning rate {settings['learning_rate']:g}, "
         f"momentum {settings['momentum']:g}, {settings['init']} initial weights. "
         f"{statistics(settings['seeds'])} {env['cpu']}, "
-        f"{gpu}{env['threads']} threads, device {settings['device']}, "
+        f"{gpu}threads: {env['threads']}, device {settings['device']}, "
         f"Python {env['python']}, {', '.join(packages)}. {clock(settings['epochs'])} "
         "lines: of the class; + own: with the code that only it uses."
     )

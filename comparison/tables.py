@@ -67,13 +67,8 @@ def cost(found: Mapping[str, Any]) -> Table:
             cells.append(_cell(row["peak_memory_bytes"], "{:,.0f}", 1e6))
         cells = _filled(cells, header[:-2])
         counts = found["code"]["classes"][model]
-        as_written = found["contestants"][model]["as_written"]
-        detail = "as written" if as_written else ""
-        cells += [
-            Cell(str(counts[kind]["lines"]), detail)
-            for kind in ("class", "with_private")
-        ]
-        rows.append(cells)
+        lines = [str(counts[kind]["lines"]) for kind in ("class", "with_private")]
+        rows.append(cells + [Cell(number) for number in lines])
     return Table(header, rows)
 
 
@@ -90,9 +85,11 @@ def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
 
 
 def name(found: Mapping[str, Any], model: str) -> Cell:
-    """Return a model's title; one that is another network is marked."""
+    """Return a model's title; a user's own, and another network, are marked."""
     contestant = found["contestants"][model]
-    return Cell(contestant["title"], "(different)" if contestant["different"] else "")
+    marks = {"different": "different network", "as_written": "as written"}
+    given = [text for mark, text in marks.items() if contestant[mark]]
+    return Cell(contestant["title"], f"({', '.join(given)})" if given else "")
 
 
 def _cell(spread: Mapping[str, Any] | None, form: str, unit: float = 1) -> Cell:
@@ -118,7 +115,7 @@ def _ratio(found: Mapping[str, Any], model: str, measure: str) -> Cell:
     cell = _cell(ratio, "{:.2f}")
     if ratio["differs"]:
         return Cell(cell.text, cell.detail, bold=True)
-    return Cell("no difference shown", str(cell))
+    return Cell(cell.text, f"{cell.detail} no difference shown".strip())
 
 
 def _range(spread: Mapping[str, Any]) -> tuple[float, float]:
