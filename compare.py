@@ -120,7 +120,7 @@ def finish(
         return SOME_FAILED
     report.show(found, live.console)
     if not live.quiet:
-        live.console.print(f"{folder / results.FILE}", highlight=False)
+        live.console.print(f"{folder / results.FILE}", highlight=False, markup=False)
     failed = [t for t in found["trials"] if t["status"] == "failed"]
     return SOME_FAILED if failed else DONE
 
@@ -135,9 +135,11 @@ def show(folders: Sequence[Path], console: Console) -> int:
         return DONE
     report.show_table(beside.table(*runs), console)
     for number, folder in enumerate(folders, 1):
-        console.print(f"{number}: {folder}", highlight=False)
+        console.print(f"{number}: {folder}", highlight=False, markup=False)
     for difference in beside.differences(*runs):
-        console.print(f"DIFFERS {difference}", style="bold yellow", highlight=False)
+        console.print(
+            f"DIFFERS {difference}", style="bold yellow", highlight=False, markup=False
+        )
     return DONE
 
 
@@ -158,7 +160,7 @@ def load(options: dict[str, Any], console: Console) -> tuple[data.Dataset, str |
     except data.Unavailable as error:
         options["dataset"] = "digits"
         note = f"These are DIGITS, not CIFAR-10: {error}"
-        console.print(note, style="bold yellow", highlight=False)
+        console.print(note, style="bold yellow", highlight=False, markup=False)
         return data.load("digits"), note
 
 

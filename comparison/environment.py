@@ -94,7 +94,7 @@ def _gpu() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     cards = answer.stdout.strip().splitlines()
-    return "; ".join(card.replace(", ", ", driver ") for card in cards) or None
+    return "; ".join(card.replace(", ", " driver ") for card in cards) or None
 
 
 def _cpu() -> str:

@@ -94,7 +94,7 @@ class Live:
     def _say(self, text: str) -> None:
         """Print a line where there are no bars, unless the run is to be quiet."""
         if not self.quiet and not self.bars:
-            self.console.print(text, highlight=False, soft_wrap=True)
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 class _Bars(Progress):

@@ -62,11 +62,12 @@ def _private(file: Path, name: str, further: Iterable[str]) -> dict[str, str]:
             if other.__name__ != name:
                 files -= _reach(PAGE, other.__name__)[1]
     found = {}
-    for page, used in sorted(definitions - {(file, name)}):
+    for page, used in definitions - {(file, name)}:
         source = page.read_text("utf-8")
         node = _definitions(_tree(page))[used]
         found[f"{_short(page)}: {used}"] = _lines(source, node)
-    return found | {_short(f): f.read_text("utf-8") for f in sorted(files)}
+    found |= {_short(f): f.read_text("utf-8") for f in files}
+    return dict(sorted(found.items()))  # gzip's bytes depend on the order
 
 
 def _reach(file: Path, name: str) -> tuple[set[Definition], set[Path]]:

@@ -23,19 +23,29 @@ def show(found: Mapping[str, Any], console: Console) -> None:
     """Print the tables, their conditions and the proof."""
     for table in (tables.speed(found), tables.cost(found)):
         show_table(table, console)
-    console.print(sentences.conditions(found), highlight=False)
-    console.print(f"training accuracy: {sentences.training(found)}", highlight=False)
+    console.print(sentences.conditions(found), highlight=False, markup=False)
+    console.print(
+        f"training accuracy: {sentences.training(found)}", highlight=False, markup=False
+    )
     passed, sentence = sentences.proof(found)
-    console.print(sentence, style="green" if passed else "bold red", highlight=False)
+    console.print(
+        sentence, style="green" if passed else "bold red", highlight=False, markup=False
+    )
     for problem in sentences.problems(found):
-        console.print(problem, style="bold red", highlight=False)
+        console.print(problem, style="bold red", highlight=False, markup=False)
 
 
 def show_table(table: Table, console: Console) -> None:
     """Print one table; an interval stands below its number."""
     shown = TerminalTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in table.header:
-        shown.add_column(column, justify="left" if column in NAMES else "right")
+        name = column in NAMES
+        shown.add_column(
+            column,
+            justify="left" if name else "right",
+            min_width=12 if name else None,
+            overflow="fold",
+        )
     for row in table.rows:
         shown.add_row(*map(_terminal_cell, row))
     console.print(shown)
@@ -49,10 +59,10 @@ def show_count(contestants: Sequence[Contestant], console: Console) -> None:
     methods = -len(tables.METHODS)
     for part in (table.columns(1, methods), table.columns(methods)):
         show_table(part, console)
-    console.print(sentences.count(code, titles), highlight=False)
+    console.print(sentences.count(code, titles), highlight=False, markup=False)
     foreign = [c.title for c in contestants if c.foreign]
     if foreign:
-        console.print(f"as written, in any format: {', '.join(foreign)}")
+        console.print(f"as written, in any format: {', '.join(foreign)}", markup=False)
 
 
 def markdown_count() -> str:

@@ -74,8 +74,12 @@ def simultaneous_p_values(differences: np.ndarray) -> np.ndarray:
     -------
     (rivals,)
     """
-    size = np.linalg.norm(differences, axis=0)
-    standard = differences / np.where(size > 0, size, 1)
+    # One disturbed round must not hide the others. The bound depends on no sign, so
+    # that all exchanges stay as likely as before.
+    bound = 2 * np.median(np.abs(differences), axis=0)
+    bounded = np.clip(differences, -bound, bound)
+    size = np.linalg.norm(bounded, axis=0)
+    standard = bounded / np.where(size > 0, size, 1)
     distance = np.abs(_signs(len(differences)) @ standard)  # as far as |t| would be
     farthest = distance.max(axis=1, keepdims=True)
     return (farthest >= distance[0] - 1e-12).mean(axis=0)

@@ -87,7 +87,7 @@ def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
 def name(found: Mapping[str, Any], model: str) -> Cell:
     """Return a model's title; a user's own, and another network, are marked."""
     contestant = found["contestants"][model]
-    marks = {"different": "different network", "as_written": "as written"}
+    marks = {"different": "different", "as_written": "as written"}
     given = [text for mark, text in marks.items() if contestant[mark]]
     return Cell(contestant["title"], f"({', '.join(given)})" if given else "")
 
@@ -100,9 +100,11 @@ def _cell(spread: Mapping[str, Any] | None, form: str, unit: float = 1) -> Cell:
         form.format(value / unit)
         for value in (spread["median"], *(spread["interval"] or _range(spread)))
     )
-    if spread["interval"]:
-        return Cell(text, f"[{low}, {high}]")
-    return Cell(text, f"({low} to {high})" if low != high else "")
+    if low == text == high:
+        return Cell(text)
+    return Cell(
+        text, f"[{low}, {high}]" if spread["interval"] else f"({low} to {high})"
+    )
 
 
 def _ratio(found: Mapping[str, Any], model: str, measure: str) -> Cell:

@@ -61,6 +61,11 @@ def test_p_values_are_exact():
     assert statistics.simultaneous_p_values(np.zeros((6, 2))) == pytest.approx([1, 1])
 
 
+def test_one_disturbed_round_does_not_hide_a_difference():
+    ratios = [0.57, 0.84, 0.55, 0.02, 0.51, 0.59], [0.06, 0.06, 0.07, 0.05, 0.06, 0.06]
+    assert [row["differs"] for row in statistics.compare(ratios)] == [True, True]
+
+
 def test_many_rounds_use_random_exchanges():
     p = statistics.simultaneous_p_values(np.full((40, 1), 0.1))
     assert 0 < p[0] < 0.001
