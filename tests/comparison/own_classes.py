@@ -50,13 +50,13 @@ class OutOfMemory(InTrouble):
         bytearray(2**60)
 
 
-class Raises(InTrouble):
-    def trouble(self):
-        raise ValueError("of a certain kind")
-
-
 class MoreThreads(InTrouble):
     def trouble(self):
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(3)
+
+
+class HangsInTheProof(Skylark_CNN):
+    def fit_loop(self, X, y, w, epochs):
+        time.sleep(600)
