@@ -73,24 +73,19 @@ def run(given: dict[str, Any], console: Console) -> int:
     new = Path("runs", f"{datetime.now():%Y-%m-%d_%H%M%S}")
     folder = given.pop("out", None) or resumed or new
     if resumed:
-        earlier = results.read(folder)
-        options = agree(given, earlier["settings"])
-        dataset, note = data.load(options["dataset"]), earlier["note"]
+        options = agree(given, results.read(folder)["settings"])
     else:
         options = DEFAULTS | network(given)
         options.setdefault("reference", options["models"][0])
     rivals = contestants.find_all(options["models"])
     if options["reference"] not in options["models"]:
         raise ValueError(f"--reference {options['reference']} is not one of --models.")
-    if not resumed:
-        dataset, note = load(options, console)
+    dataset, note = load(options, console)
     plan = Plan(**options)
     found = runner.start(plan, rivals, dataset, note)
     with results.locked(folder):
         if resumed:
-            earlier = results.read(folder)
-            runner.check_same(earlier, found)
-            found = earlier
+            found = runner.go_on(results.read(folder), found)
         elif (folder / results.FILE).exists():
             raise ValueError(f"{folder} holds a run: name another, or --resume it.")
         results.write(folder, found)

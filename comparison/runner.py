@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from comparison import code_length, environment, private_code, process, results
-from comparison import sameness as proof
+from comparison import code_length, environment, private_code, process, proof, results
 from comparison.contestants import Contestant
 from comparison.live import Live
 from comparison.plan import Plan
@@ -82,14 +81,15 @@ def code(contestants: Sequence[Contestant]) -> dict[str, Any]:
     }
 
 
-def check_same(found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise ValueError where what is to be resumed was run on something else."""
+def go_on(found: results.Results, now: Mapping[str, Any]) -> results.Results:
+    """Return what is resumed; ValueError where it was begun with something else."""
     for what, key in {"data set": "dataset", "code of the classes": "code"}.items():
         if found[key] != now[key]:
             raise ValueError(f"the {what} is not what this run was begun with.")
     for name in ("cpu", "python", "packages"):
         if found["environment"][name] != now["environment"][name]:
             raise ValueError(f"the {name} here is not what this run was begun with.")
+    return found
 
 
 def epochs_left(plan: Plan, found: Mapping[str, Any]) -> dict[str, int]:

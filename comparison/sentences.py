@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comparison import sameness
+from comparison.proof import explain
 from comparison.statistics import MIN_ROUNDS
 
 
@@ -79,7 +79,7 @@ def proof(found: Mapping[str, Any]) -> tuple[bool, str]:
         return False, "not proved to be one network: the run was stopped before that."
     allowed = {n for n, c in found["contestants"].items() if c["different"]}
     reasons = [
-        f"{model}: {sameness.explain(verdict)}"
+        f"{model}: {explain(verdict)}"
         for model, verdict in same["models"].items()
         if verdict["passed"] is False
     ]
