@@ -45,6 +45,8 @@ class Contestant:
         The widest in which its arithmetic can be proved.
     foreign : bool
         A user's own class.
+    further : tuple of str
+        Dotted modules that are counted with it, besides what it imports by name.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Contestant:
     environment: dict[str, str] = field(default_factory=dict)
     dtype: str = "float64"
     foreign: bool = False
+    further: tuple[str, ...] = ()
 
     @property
     def class_name(self) -> str:

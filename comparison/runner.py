@@ -74,7 +74,7 @@ def code(contestants: Sequence[Contestant]) -> dict[str, Any]:
         "version": code_length.VERSION,
         "classes": {
             contestant.name: private_code.count_class(
-                contestant.file, contestant.class_name
+                contestant.file, contestant.class_name, contestant.further
             )
             for contestant in contestants
         },
