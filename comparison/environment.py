@@ -1,5 +1,6 @@
 """Where a run took place: what is needed in order to believe its numbers."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -71,8 +72,11 @@ def threads_in_use() -> dict[str, int]:
 
 def _thread_names() -> list[str]:
     """Return the names of this process's threads, where the system tells them."""
-    tasks = Path("/proc/self/task").glob("*/comm")
-    return [task.read_text().strip() for task in tasks]
+    names = []
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # one that has just ended
+            names.append(task.read_text().strip())
+    return names
 
 
 def _version(package: str) -> str | None:

@@ -11,14 +11,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
-_running: weakref.WeakSet[subprocess.Popen[str]] = weakref.WeakSet()
+_running: set[subprocess.Popen[str]] = set()
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -100,6 +99,7 @@ def run(
             timer.cancel()
             _kill(child)
             child.wait()
+            _running.discard(child)
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.close()
             child.stdout.close()

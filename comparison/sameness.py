@@ -32,7 +32,7 @@ LIMITS = {
     "weights_max_rel": 1e-6,
 }
 # For a library that rounds to float32 inside, whatever it is given. Rounding is below a
-# tenth of these, and every planted fault of the tests is above.
+# tenth of these; every planted fault of the tests is above, but for rounding itself.
 LIMITS_FLOAT32 = {
     "logits_max_abs": 1e-5,
     "gradient_max_rel": 1e-5,

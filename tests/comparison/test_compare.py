@@ -73,6 +73,13 @@ def test_one_model(skylark_run):
     assert trial["parameters"] == 3 * 3 * 8 + 8 + 3 * 3 * 8 * 10 + 10
     assert len(trial["history"]["loss"]) == 2
     assert trial["peak_memory_bytes"] < 400e6  # NumPy and scikit-learn alone
+    assert set(trial["threads"].values()) == {1}
+    assert {path.name for path in folder.iterdir()} >= {
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "citation.bib",
+    }
 
 
 def test_the_folder_of_a_run_is_not_overwritten(skylark_run):
@@ -103,6 +110,22 @@ def test_resume_refuses_other_settings(skylark_run):
     done = compare("--resume", folder, "--epochs", 9)
     assert done.returncode == 2
     assert "--epochs 9 does not agree" in done.stderr
+
+
+def test_resume_refuses_what_was_begun_elsewhere(skylark_run, tmp_path):
+    """Other code or another machine would make one table of two experiments."""
+    _, folder = skylark_run
+    for where, sentence in {
+        ("code", "version"): "the code of the classes is not what",
+        ("environment", "cpu"): "the cpu here is not what",
+    }.items():
+        found = results.read(folder)
+        found[where[0]][where[1]] = "another"
+        results.write(tmp_path, found)
+        done = compare("--resume", tmp_path)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert results.read(tmp_path) == found
 
 
 @pytest.mark.parametrize(
