@@ -14,8 +14,18 @@ from typing import Any
 from rich.console import Console
 
 import data
-from comparison import environment, report, results, runner
-from comparison.runner import NETWORKS, Plan
+from comparison import (
+    beside,
+    contestants,
+    environment,
+    outputs,
+    report,
+    results,
+    runner,
+)
+from comparison.contestants import Contestant
+from comparison.live import Live
+from comparison.plan import NETWORKS, Plan
 from models import MODELS
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -38,45 +48,103 @@ DEFAULTS: dict[str, Any] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, and return the exit code."""
+    """Do what the options ask for, and return the exit code."""
     given = vars(parser().parse_args(arguments))
-    folder, resumed = given.pop("out", None), given.pop("resume", None)
-    quiet = given.pop("quiet")
-    sources = {name: given.pop(name, None) for name in ("data_dir", "mirror")}
     console = Console()
     try:
-        if resumed:
-            folder, found = resumed, results.read(resumed)
-            options = agree(given, found["settings"])
-            dataset, note = load(options, sources, console)[0], found["note"]
-        else:
-            options, found = DEFAULTS | network(given), None
-            folder = folder or Path("runs", f"{datetime.now():%Y-%m-%d_%H%M%S}")
-            if (folder / results.FILE).exists():
-                raise ValueError(f"{folder} holds a run: name another, or --resume it.")
-            dataset, note = load(options, sources, console)
-            folder.mkdir(parents=True, exist_ok=True)
-        plan = Plan(**options)
-        if found is None:
-            found = runner.start(plan, dataset, note)
-        elif found["dataset"]["sha256"] != dataset.sha256:
-            raise ValueError(f"the data set is not the one that {folder} was run on.")
+        if "show" in given:
+            return show(given["show"], console)
+        if "count_only" in given:
+            names = given.get("models", DEFAULTS["models"])
+            report.show_count(contestants.find_all(names), console)
+            return DONE
+        return run(given, console)
     except (ValueError, OSError) as error:
-        print(f"compare.py: {error}", file=sys.stderr)
+        print(f"compare.py: {reason(error)}", file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:
-        print("\nstopped before the first trial.", file=sys.stderr)
+        print("\nstopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def run(given: dict[str, Any], console: Console) -> int:
+    """Begin a run, or go on with one; ValueError or OSError for what cannot be."""
+    resumed, quiet = given.pop("resume", None), given.pop("quiet")
+    timeout = given.pop("trial_timeout", None)
+    sources = {name: given.pop(name, None) for name in ("data_dir", "mirror")}
+    new = Path("runs", f"{datetime.now():%Y-%m-%d_%H%M%S}")
+    folder = given.pop("out", None) or resumed or new
+    if resumed:
+        options = agree(given, results.read(folder)["settings"])
+    else:
+        options = DEFAULTS | network(given)
+        options.setdefault("reference", options["models"][0])
+    rivals = contestants.find_all(options["models"])
+    if options["reference"] not in options["models"]:
+        raise ValueError(f"--reference {options['reference']} is not one of --models.")
+    dataset, note = load(options, sources, console)
+    plan = Plan(**options)
+    found = runner.start(plan, rivals, dataset, note)
+    with results.locked(folder):
+        if resumed:
+            found = runner.go_on(results.read(folder), found)
+        elif (folder / results.FILE).exists():
+            raise ValueError(f"{folder} holds a run: name another, or --resume it.")
+        results.write(folder, found)
+        live = Live(console, runner.epochs_left(plan, found), quiet)
+        return finish(plan, rivals, dataset, found, folder, live, timeout)
+
+
+def finish(
+    plan: Plan,
+    rivals: Sequence[Contestant],
+    dataset: data.Dataset,
+    found: results.Results,
+    folder: Path,
+    live: Live,
+    timeout: float | None,
+) -> int:
+    """Run what is missing, and print the tables; finished trials are never lost."""
+    again = f"finished trials are kept; go on with: --resume {folder}"
     try:
-        runner.run(plan, dataset, found, folder, console, quiet=quiet)
+        runner.run(plan, rivals, dataset, found, folder, live, timeout)
+        outputs.write(found, folder)
     except KeyboardInterrupt:
-        print(f"\nstopped; go on with: --resume {folder}", file=sys.stderr)
+        print(f"\nstopped; {again}", file=sys.stderr)
         return INTERRUPTED
-    report.show(found, console)
-    if not quiet:
-        console.print(f"{folder / results.FILE}", highlight=False)
+    except (OSError, RuntimeError) as error:
+        print(f"compare.py: {reason(error)}; {again}", file=sys.stderr)
+        return SOME_FAILED
+    report.show(found, live.console)
+    if not live.quiet:
+        live.console.print(f"{folder / results.FILE}", highlight=False, markup=False)
     failed = [t for t in found["trials"] if t["status"] == "failed"]
-    return SOME_FAILED if failed or not found["sameness"]["passed"] else DONE
+    return SOME_FAILED if failed else DONE
+
+
+def show(folders: Sequence[Path], console: Console) -> int:
+    """Print an earlier run again, or two side by side with what differs."""
+    if len(folders) > 2:
+        raise ValueError("--show takes one folder, or two.")
+    runs = [results.read(folder) for folder in folders]
+    if len(runs) == 1:
+        report.show(runs[0], console)
+        return DONE
+    report.show_table(beside.table(*runs), console)
+    for number, folder in enumerate(folders, 1):
+        console.print(f"{number}: {folder}", highlight=False, markup=False)
+    for difference in beside.differences(*runs):
+        console.print(
+            f"DIFFERS {difference}", style="bold yellow", highlight=False, markup=False
+        )
+    return DONE
+
+
+def reason(error: Exception) -> str:
+    """Return an error's sentence, a file's name before the system's words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'the system'}: {error.strerror}"
+    return str(error)
 
 
 def load(
@@ -92,7 +160,7 @@ def load(
     except data.Unavailable as error:
         options["dataset"] = "digits"
         note = f"These are DIGITS, not CIFAR-10: {error}"
-        console.print(note, style="bold yellow", highlight=False)
+        console.print(note, style="bold yellow", highlight=False, markup=False)
         return data.load("digits"), note
 
 
@@ -125,7 +193,14 @@ def parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 done, 1 a trial failed, 2 wrong use, 130 stopped",
     )
     add = parser.add_argument
-    add("--models", nargs="+", choices=list(MODELS), help="default: all")
+    add(
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help=f"{', '.join(contestants.NAMES)}, or package.module:Class, your own class "
+        "(default: skylark keras torch tf)",
+    )
+    add("--reference", metavar="NAME", help="speeds are compared with (default: first)")
     add(
         "--dataset",
         metavar="NAME|FILE.npz|FOLDER",
@@ -163,10 +238,31 @@ def parser() -> argparse.ArgumentParser:
         choices=["shared", "native"],
         help="initial weights: the same for all, or each framework's own",
     )
+    add(
+        "--allow-different",
+        action="store_true",
+        help="compare a class of your own that is another network, and mark it",
+    )
     add("--device", choices=["auto", "cpu", "cuda"], help="default: auto")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--out", type=Path, metavar="DIR", help="a folder for the run")
     where.add_argument("--resume", type=Path, metavar="DIR", help="finish an older run")
+    where.add_argument(
+        "--show",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="print an older run, or two side by side",
+    )
+    where.add_argument(
+        "--count-only", action="store_true", help="print how long the classes are"
+    )
+    add(
+        "--trial-timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="stop a process that takes longer, and go on with the next",
+    )
     add("--quiet", action="store_true", default=False, help="print the table alone")
     return parser
 
@@ -176,6 +272,14 @@ def whole(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
+    return number
+
+
+def seconds(text: str) -> float:
+    """Return a number above 0."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
     return number
 
 

@@ -147,7 +147,8 @@ class Keras_CNN(ImageClassifier):
                         "cross_entropy", from_logits=True
                     )
                 ],
-                steps_per_execution=32,  # Python is called once in 32 steps
+                # Python is called once in 32 steps, where the backend can do that
+                steps_per_execution=1 if keras.config.backend() == "torch" else 32,
                 jit_compile=False,  # XLA is slower for convolutions on a CPU
             )
 

@@ -1,13 +1,16 @@
 """Where a run took place: what is needed in order to believe its numbers."""
 
+import contextlib
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "torch")
+PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "torch", "jax")
 
 
 def describe(threads: int) -> dict[str, Any]:
@@ -18,7 +21,7 @@ def describe(threads: int) -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": cores(),
         "threads": threads,
-        "gpu": None,
+        "gpu": _gpu(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
 
@@ -47,7 +50,11 @@ def peak_memory_bytes() -> int:
 
 
 def threads_in_use() -> dict[str, int]:
-    """Return the number of threads that each loaded library says it uses."""
+    """Return the number of threads that each loaded library says it uses.
+
+    TensorFlow says 0 where it takes TF_NUM_INTRAOP_THREADS, and does not tell that
+    number; the threads that run its operations side by side are counted in the system.
+    """
     from threadpoolctl import threadpool_info
 
     found = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
@@ -58,7 +65,18 @@ def threads_in_use() -> dict[str, int]:
         found["tensorflow"] = threading.get_intra_op_parallelism_threads() or int(
             os.environ.get("TF_NUM_INTRAOP_THREADS", 0)
         )
+        if names := _thread_names():
+            found["tensorflow inter-op"] = names.count("tf_Compute")
     return found
+
+
+def _thread_names() -> list[str]:
+    """Return the names of this process's threads, where the system tells them."""
+    names = []
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with contextlib.suppress(OSError):  # one that has just ended
+            names.append(task.read_text().strip())
+    return names
 
 
 def _version(package: str) -> str | None:
@@ -66,6 +84,21 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _gpu() -> str | None:
+    """Return the graphics cards that NVIDIA's driver sees, and its version."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(
+            query, capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    cards = answer.stdout.strip().splitlines()
+    return "; ".join(card.replace(", ", " driver ") for card in cards) or None
 
 
 def _cpu() -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 Event = dict[str, Any]
+_running: set[subprocess.Popen[str]] = set()
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -73,13 +74,14 @@ def run(
             env=os.environ | variables | dict(environment or {}),
             start_new_session=True,  # Ctrl-C is the parent's alone
         )
+        _running.add(child)
         assert child.stdin
         assert child.stdout
         late = threading.Event()
 
         def stop() -> None:
             late.set()
-            child.kill()
+            _kill(child)
 
         timer = threading.Timer(timeout or threading.TIMEOUT_MAX, stop)
         timer.daemon = True
@@ -95,8 +97,9 @@ def run(
             code = child.wait()
         finally:
             timer.cancel()
-            child.kill()
+            _kill(child)
             child.wait()
+            _running.discard(child)
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.close()
             child.stdout.close()
@@ -106,6 +109,18 @@ def run(
             return Ending(last["status"], last["error"])
         stderr.seek(0)
         return Ending("failed", _explain(code, stderr.read()))
+
+
+def stop_all() -> None:
+    """Kill the children that other threads wait for."""
+    for child in list(_running):
+        _kill(child)
+
+
+def _kill(child: subprocess.Popen[str]) -> None:
+    """Kill a child, and the processes that it has started itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def serve(work: Callable[[Mapping[str, Any], Callable[..., None]], None]) -> None:

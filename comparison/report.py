@@ -1,152 +1,76 @@
-"""What a person reads after a run: the table, and the same table in README.md."""
+"""What a person reads after a run, and the tables of README.md."""
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as TerminalTable
+from rich.text import Text
 
-from comparison import code_length, results
+from comparison import outputs, results, runner, sentences, tables
+from comparison.contestants import Contestant, find_all
+from comparison.tables import Cell, Table
 from models import MODELS
 
-COLUMNS = (
-    "model",
-    "test acc.",
-    "train img/s",
-    "fit s",
-    "step 1 s",
-    "predict img/s",
-    "peak MB",
-    "lines",
-    "+ own",
-)
-
-
-def rows(found: Mapping[str, Any]) -> list[list[str]]:
-    """Return the table's cells, one row a model; a failed model says why."""
-    table = []
-    for model, row in found["summary"].items():
-        lengths = found["code"]["classes"][model]
-        lines = [str(lengths[kind]["lines"]) for kind in ("class", "with_private")]
-        name = MODELS[model].__name__
-        if not row["trials"]:
-            table.append([name, row["error"], *[""] * 5, *lines])
-            continue
-        accuracy = row["test_accuracy"]
-        table.append(
-            [
-                name,
-                f"{accuracy['median']:.2%} ±{_half_range(accuracy):.2%}",
-                f"{row['train_images_per_second']['median']:,.0f}",
-                f"{row['fit_seconds']['median']:.2f}",
-                f"{row['first_step_seconds']['median']:.2f}",
-                f"{row['predict_images_per_second']['median']:,.0f}",
-                f"{row['peak_memory_bytes']['median'] / 1e6:,.0f}",
-                *lines,
-            ]
-        )
-    return table
-
-
-def conditions(found: Mapping[str, Any]) -> str:
-    """Return the conditions under which the numbers hold, in a few sentences."""
-    data, settings = found["dataset"], found["settings"]
-    env = found["environment"]
-    packages = [f"{name} {v}" for name, v in env["packages"].items() if v]
-    shape = "x".join(map(str, data["image_shape"]))
-    return (
-        f"{data['name']} ({data['train']:,} images {shape} for training, "
-        f"{data['test']:,} for testing); filters {_list(settings['filters'])}, hidden "
-        f"units {_list(settings['hidden_units'])}, {settings['epochs']} epochs, batch "
-        f"{settings['batch_size']}, learning rate {settings['learning_rate']:g}, "
-        f"momentum {settings['momentum']:g}, {settings['init']} initial weights; "
-        f"{settings['seeds']} seeds: median ± half the range. {env['cpu']}, "
-        f"{env['threads']} threads, device {settings['device']}, "
-        f"Python {env['python']}, {', '.join(packages)}. train img/s: all epochs but "
-        "the first. lines: of the class; + own: with the files that only it uses."
-    )
-
-
-def training(found: Mapping[str, Any]) -> str:
-    """Return each model's accuracy on the training images, after training."""
-    rows = found["summary"].items()
-    finished = {m: row["train_accuracy"]["median"] for m, row in rows if row["trials"]}
-    return ", ".join(f"{model} {value:.2%}" for model, value in finished.items())
-
-
-def proof(found: Mapping[str, Any]) -> tuple[bool, str]:
-    """Return whether the models are one network, and the sentence that says so."""
-    same = found["sameness"]
-    if same["passed"]:
-        return True, (
-            "proved to be one network, in float64: outputs within "
-            f"{_number(same['logits_max_abs'])}, gradients within "
-            f"{_number(same['gradient_max_rel'])}, losses of {same['steps']} steps "
-            f"within {_number(same['loss_max_rel'])}"
-        )
-    reasons = []
-    for model, verdict in same["models"].items():
-        if verdict["passed"] is False:
-            measured = {n: verdict[n] for n in same["limits"] if n in verdict}
-            off = [f"{n} {x:.0e}" for n, x in measured.items() if x > same["limits"][n]]
-            reasons.append(f"{model}: {verdict.get('error') or ', '.join(off)}")
-    return False, f"NOT ONE NETWORK, so not a comparison: {'; '.join(reasons)}"
+NAMES = ("model", "class")  # the columns that hold no numbers
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:
-    """Print the table, its conditions and the proof."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in COLUMNS:
-        first = column == "model"
-        table.add_column(column, justify="left" if first else "right", no_wrap=first)
-    for row in rows(found):
-        table.add_row(*row)
-    console.print(table)
-    console.print(conditions(found), highlight=False)
-    console.print(f"training accuracy: {training(found)}", highlight=False)
-    passed, sentence = proof(found)
-    console.print(sentence, style="green" if passed else "bold red", highlight=False)
-    for model, row in found["summary"].items():
-        if row["error"]:
-            console.print(f"{model}: {row['error']}", style="red", highlight=False)
-    if found["note"]:
-        console.print(found["note"], style="bold yellow", highlight=False)
+    """Print the tables, their conditions and the proof."""
+    for table in (tables.speed(found), tables.cost(found)):
+        show_table(table, console)
+    console.print(sentences.conditions(found), highlight=False, markup=False)
+    console.print(
+        f"training accuracy: {sentences.training(found)}", highlight=False, markup=False
+    )
+    passed, sentence = sentences.proof(found)
+    console.print(
+        sentence, style="green" if passed else "bold red", highlight=False, markup=False
+    )
+    for problem in sentences.problems(found):
+        console.print(problem, style="bold red", highlight=False, markup=False)
 
 
-def markdown(found: Mapping[str, Any]) -> str:
-    """Return the table, its conditions and the proof, for README.md."""
-    sentences = f"Training accuracy: {training(found)}. {proof(found)[1].capitalize()}."
-    return f"{_table(COLUMNS, rows(found))}\n\n{conditions(found)} {sentences}"
+def show_table(table: Table, console: Console) -> None:
+    """Print one table; an interval stands below its number."""
+    shown = TerminalTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in table.header:
+        name = column in NAMES
+        shown.add_column(
+            column,
+            justify="left" if name else "right",
+            min_width=12 if name else None,
+            overflow="fold",
+        )
+    for row in table.rows:
+        shown.add_row(*map(_terminal_cell, row))
+    console.print(shown)
+
+
+def show_count(contestants: Sequence[Contestant], console: Console) -> None:
+    """Print how long the classes are, now."""
+    code = runner.code(contestants)
+    titles = {contestant.name: contestant.title for contestant in contestants}
+    table = tables.count(code, titles)
+    methods = -len(tables.METHODS)
+    for part in (table.columns(1, methods), table.columns(methods)):
+        show_table(part, console)
+    console.print(sentences.count(code, titles), highlight=False, markup=False)
+    foreign = [c.title for c in contestants if c.foreign]
+    if foreign:
+        console.print(f"as written, in any format: {', '.join(foreign)}", markup=False)
 
 
 def markdown_count() -> str:
-    """Return how long the classes are, now."""
-    classes = code_length.count_classes(
-        code_length.ROOT / "models.py",
-        {name: Model.__name__ for name, Model in MODELS.items()},
-    )
-    methods = ["build", "forward", "train_step", "fit_loop", "predict_logits"]
-    header = ["class", "lines", "statements", "tokens", "gzip bytes", *methods]
-    header.append("with its own files")
-    lines = []
-    for name, counts in classes.items():
-        alone = counts["class"].values()
-        parts = [counts["methods"].get(method, {"lines": 0}) for method in methods]
-        files = ", ".join(counts["private_files"]) or "none"
-        lines.append(
-            [
-                MODELS[name].__name__,
-                *map(str, alone),
-                *(str(part["lines"]) for part in parts),
-                f"{counts['with_private']['lines']} ({files})",
-            ]
-        )
-    definition = f"Definition {code_length.VERSION}: {code_length.DEFINITION}."
-    return f"{_table(header, lines)}\n\n{definition}"
+    """Return how long the four classes are, now, for README.md."""
+    code = runner.code(find_all(MODELS))
+    titles = {name: Model.__name__ for name, Model in MODELS.items()}
+    table = outputs.markdown_table(tables.count(code, titles))
+    return f"{table}\n\n{sentences.count(code, titles)}"
 
 
 def replace_block(text: str, name: str, block: str) -> str:
@@ -179,26 +103,14 @@ def main() -> None:
     text = replace_block(text, "table:count", markdown_count())
     for run in arguments.runs:
         name, _, folder = run.partition("=")
-        block = markdown(results.read(Path(folder)))
+        block = outputs.markdown(results.read(Path(folder)))
         text = replace_block(text, f"table:{name}", block)
     arguments.readme.write_text(text, "utf-8")
 
 
-def _table(header: Any, lines: list[list[str]]) -> str:
-    ruler = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ruler, *lines])
-
-
-def _half_range(spread: Mapping[str, float]) -> float:
-    return (spread["max"] - spread["min"]) / 2
-
-
-def _list(sizes: list[int]) -> str:
-    return ", ".join(map(str, sizes)) or "none"
-
-
-def _number(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:.0e}"
+def _terminal_cell(cell: Cell) -> Text:
+    text = Text(cell.text, style="bold" if cell.bold else "")
+    return text.append(f"\n{cell.detail}") if cell.detail else text
 
 
 if __name__ == "__main__":

@@ -2,27 +2,61 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 SCHEMA = 1
 FILE = "results.json"
+LOCK = ".lock"
 
 Results = dict[str, Any]
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder, and let no other run write into it.
+
+    Raises
+    ------
+    ValueError
+        Another run does.
+    OSError
+        It cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(f"another run is writing into {folder}.") from None
+
+
 def write(folder: Path, results: Mapping[str, Any]) -> None:
-    """Replace DIR/results.json in one step: a reader sees the old one or the new."""
-    beside = folder / f"{FILE}.{os.getpid()}.part"
+    """Replace DIR/results.json in one step."""
+    write_text(folder / FILE, json.dumps(results, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file in one step: a reader sees the old one or the new, whole.
+
+    A killed writer leaves a `.part` beside it, which the next one overwrites: a folder
+    has one writer, see `locked`.
+    """
+    beside = path.with_name(f"{path.name}.part")
     try:
         with beside.open("w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(folder / FILE)
-    finally:
-        beside.unlink(missing_ok=True)
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def read(folder: Path) -> Results:

@@ -2,73 +2,32 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from comparison import code_length, environment, process, results, sameness
+from comparison import code_length, environment, private_code, process, proof, results
+from comparison.contestants import Contestant
 from comparison.live import Live
+from comparison.plan import Plan
 from comparison.summary import summarise
 from data import Dataset
-from models import MODELS
-
-NETWORKS: dict[str, dict[str, Any]] = {
-    "seed": {"filters": [8], "hidden_units": []},
-    "small": {"filters": [32, 64], "hidden_units": [128]},
-}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be run: the options of compare.py, all of them given.
-
-    The data set is a name or a path, its images scaled to [h, w] where a size is
-    given; train_size and test_size are the first so many images, None for all. The
-    threads are for every library. Seeds are 0, 1 ...: the same weights and batches for
-    all models of a seed.
-    """
-
-    models: list[str]
-    dataset: str
-    filters: list[int]
-    hidden_units: list[int]
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    init: str
-    device: str
-    seeds: int
-    train_size: int | None
-    test_size: int | None
-    threads: int
-    image_size: list[int] | None = None
-
-    def network(self) -> dict[str, Any]:
-        """Return the parameters that say which network it is."""
-        return {"filters": self.filters, "hidden_units": self.hidden_units}
-
-    def constructor(self) -> dict[str, Any]:
-        """Return the parameters of the classes' constructor."""
-        names = "epochs batch_size learning_rate momentum init device"
-        return self.network() | {name: getattr(self, name) for name in names.split()}
-
-
-def class_path(model: str) -> str:
-    """Return where a model's class is: "module:Name"."""
-    return f"{MODELS[model].__module__}:{MODELS[model].__qualname__}"
-
-
-def start(plan: Plan, dataset: Dataset, note: str | None) -> results.Results:
+def start(
+    plan: Plan, contestants: Sequence[Contestant], dataset: Dataset, note: str | None
+) -> results.Results:
     """Return the results of a run that has no trial yet."""
     train = len(dataset.x_train[: plan.train_size])
     test = len(dataset.x_test[: plan.test_size])
     shape = dataset.x_train.shape[1:]
     return {
         "schema": results.SCHEMA,
+        "version": version(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
         "environment": environment.describe(plan.threads),
         "dataset": {
@@ -82,76 +41,166 @@ def start(plan: Plan, dataset: Dataset, note: str | None) -> results.Results:
         },
         "note": note,
         "settings": asdict(plan),
-        "code": {
-            "definition": code_length.DEFINITION,
-            "version": code_length.VERSION,
-            "classes": code_length.count_classes(
-                code_length.ROOT / "models.py",
-                {name: MODELS[name].__name__ for name in plan.models},
-            ),
-        },
+        "contestants": {c.name: about(c) for c in contestants},
+        "code": code(contestants),
         "sameness": None,
         "trials": [],
         "summary": {},
     }
 
 
+def version() -> str:
+    """Return the version of this project."""
+    text = (code_length.ROOT / "pyproject.toml").read_text("utf-8")
+    return tomllib.loads(text)["project"]["version"]
+
+
+def about(contestant: Contestant) -> dict[str, Any]:
+    """Return what is kept of a contestant; `different`: not the others' network."""
+    return {
+        "title": contestant.title,
+        "class": contestant.path,
+        "parameters": contestant.parameters,
+        "environment": contestant.environment,
+        "as_written": contestant.foreign,
+        "different": False,
+    }
+
+
+def code(contestants: Sequence[Contestant]) -> dict[str, Any]:
+    """Return the count of each contestant's code, and its definition."""
+    return {
+        "definition": code_length.DEFINITION,
+        "version": code_length.VERSION,
+        "classes": {
+            contestant.name: private_code.count_class(
+                contestant.file, contestant.class_name, contestant.further
+            )
+            for contestant in contestants
+        },
+    }
+
+
+def go_on(found: results.Results, now: Mapping[str, Any]) -> results.Results:
+    """Return what is resumed; ValueError where it was begun with something else."""
+    for what, key in {"data set": "dataset", "code of the classes": "code"}.items():
+        if found[key] != now[key]:
+            raise ValueError(f"the {what} is not what this run was begun with.")
+    for name in ("cpu", "python", "packages"):
+        if found["environment"][name] != now["environment"][name]:
+            raise ValueError(f"the {name} here is not what this run was begun with.")
+    return found
+
+
+def epochs_left(plan: Plan, found: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many epochs of each model are yet to be run."""
+    finished = [model for model, _ in results.done(found)]
+    return {
+        model: (plan.seeds - finished.count(model)) * plan.epochs
+        for model in plan.models
+    }
+
+
 def run(
     plan: Plan,
+    contestants: Sequence[Contestant],
     dataset: Dataset,
     found: results.Results,
     folder: Path,
-    console: Console,
-    *,
-    quiet: bool = False,
+    live: Live,
+    timeout: float | None = None,
 ) -> None:
     """Run what is missing in `found`, which is written to `folder` after each trial."""
     finished = results.done(found)
     found["trials"] = [t for t in found["trials"] if t["status"] == "ok"]
-    with Live(console, plan.models, plan.seeds, plan.epochs, quiet) as live:
-        if found["sameness"] is None:
-            live.say("proving that the models are one network ...")
-            found["sameness"] = sameness.prove(
-                {model: class_path(model) for model in plan.models},
-                dataset.folder,
-                plan.network(),
-                plan.threads,
+    results.write(folder, found)
+    with live:
+        if not (found["sameness"] and found["sameness"]["passed"]):
+            live.proving()
+            found["sameness"] = proof.prove(
+                contestants, dataset.folder, plan.network(), plan.threads, timeout
             )
-        results.write(folder, found)
+            _mark_different(found, plan)
+            results.write(folder, found)
         for seed in range(plan.seeds):
-            for model in plan.models:
-                if (model, seed) not in finished:
-                    trial = _try(plan, dataset, model, seed, live)
-                    found["trials"].append(trial)
-                    found["summary"] = summarise(plan.models, found["trials"])
-                    results.write(folder, found)
-                    live.ended(model, seed, trial)
+            for contestant in contestants:
+                if (contestant.name, seed) in finished:
+                    continue
+                trial = _refused(found, contestant, seed) or _try(
+                    plan, contestant, dataset, seed, live, timeout
+                )
+                found["trials"].append(trial)
+                found["summary"] = summarise(
+                    plan.models, found["trials"], plan.reference
+                )
+                results.write(folder, found)
+                live.ended(contestant.name, seed, trial)
+
+
+def _mark_different(found: results.Results, plan: Plan) -> None:
+    """Let a user's class that is another network be compared, where that is asked."""
+    for name, contestant in found["contestants"].items():
+        verdict = found["sameness"]["models"][name]
+        contestant["different"] = (
+            plan.allow_different
+            and contestant["as_written"]
+            and verdict["passed"] is False
+        )
+
+
+def _refused(
+    found: Mapping[str, Any], contestant: Contestant, seed: int
+) -> dict[str, Any] | None:
+    """Return a failed trial for a class that is another network, and not allowed."""
+    verdict = found["sameness"]["models"][contestant.name]
+    if (
+        verdict["passed"] is not False
+        or found["contestants"][contestant.name]["different"]
+    ):
+        return None
+    error = "not trained, for it is not the same network"
+    if contestant.foreign:
+        error += "; --allow-different compares it all the same"
+    return {
+        "model": contestant.name,
+        "seed": seed,
+        "status": "failed",
+        "error": error,
+    }
 
 
 def _try(
-    plan: Plan, dataset: Dataset, model: str, seed: int, live: Live
+    plan: Plan,
+    contestant: Contestant,
+    dataset: Dataset,
+    seed: int,
+    live: Live,
+    timeout: float | None,
 ) -> dict[str, Any]:
-    trial: dict[str, Any] = {"model": model, "seed": seed}
+    """Return one trial, run in a process of its own."""
+    trial: dict[str, Any] = {"model": contestant.name, "seed": seed}
 
     def on_event(event: Mapping[str, Any]) -> None:
         if event["event"] == "epoch":
-            live.epoch(model, seed, event)
+            live.epoch(contestant.name, seed, event)
         elif event["event"] == "result":
             trial.update(event)
 
+    live.started(contestant.name, seed)
     ending = process.run(
         "comparison.trial",
-        {
-            "class": class_path(model),
-            "framework": MODELS[model].framework,
+        contestant.spec()
+        | {
             "folder": str(dataset.folder),
             "train_size": plan.train_size,
             "test_size": plan.test_size,
             "seed": seed,
-            "settings": plan.constructor(),
+            "settings": plan.constructor() | contestant.parameters,
         },
         threads=plan.threads,
         on_event=on_event,
+        timeout=timeout,
+        environment=contestant.environment,
     )
     trial.pop("event", None)
     return trial | {"status": ending.status, "error": ending.error}

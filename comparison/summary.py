@@ -1,8 +1,9 @@
-"""From trials to one row a model: medians and ranges over the seeds."""
+"""From trials to one row a model: medians, intervals, and ratios to a reference."""
 
 from collections.abc import Iterable, Mapping
-from statistics import median
 from typing import Any
+
+from comparison import statistics
 
 MEASURES = {
     "test_accuracy": ("test_accuracy",),
@@ -16,35 +17,76 @@ MEASURES = {
     "predict_seconds": ("seconds", "predict"),
     "peak_memory_bytes": ("peak_memory_bytes",),
 }
+SPEEDS = ("train_images_per_second", "predict_images_per_second")
+
+Trial = Mapping[str, Any]
 
 
 def summarise(
-    models: Iterable[str], trials: Iterable[Mapping[str, Any]]
+    models: Iterable[str], trials: Iterable[Trial], reference: str
 ) -> dict[str, dict[str, Any]]:
-    """Return for each model its finished trials' number, and each measure's spread.
+    """Return one row a model.
 
-    A measure is {"median", "min", "max"} over the seeds. A model without a finished
-    trial has its reason under `error` alone.
+    Parameters
+    ----------
+    models : iterable of str
+    trials : iterable of dict
+    reference : str
+        The model that speeds are compared with, round by round.
+
+    Returns
+    -------
+    dict
+        For each model: `trials` (how many finished), `error` (the first, or None), each
+        of MEASURES as a `statistics.spread`, `parameters`, and `ratios`: for each of
+        SPEEDS what `statistics.compare` gives, where there are rounds in common.
     """
-    rows: dict[str, dict[str, Any]] = {}
     trials = list(trials)
-    for model in models:
-        mine = [trial for trial in trials if trial["model"] == model]
-        finished = [trial for trial in mine if trial["status"] == "ok"]
-        errors = [trial["error"] for trial in mine if trial["error"]]
-        rows[model] = {"trials": len(finished), "error": errors[0] if errors else None}
-        for name, path in MEASURES.items():
-            values = [_dig(trial, path) for trial in finished]
-            if values:
-                spread = {"median": median(values), "min": min(values)}
-                rows[model][name] = spread | {"max": max(values)}
-        if finished:
-            rows[model]["parameters"] = finished[0]["parameters"]
+    rows = {model: _row([t for t in trials if t["model"] == model]) for model in models}
+    for measure in SPEEDS:
+        for model, ratio in _ratios(rows, trials, measure, reference).items():
+            rows[model]["ratios"][measure] = ratio
     return rows
 
 
-def _dig(trial: Mapping[str, Any], path: tuple[str, ...]) -> float:
+def _row(trials: list[Trial]) -> dict[str, Any]:
+    """Return one model's row, without ratios yet."""
+    finished = [trial for trial in trials if trial["status"] == "ok"]
+    errors = [trial["error"] for trial in trials if trial["error"]]
+    row: dict[str, Any] = {"trials": len(finished), "ratios": {}}
+    row["error"] = errors[0] if errors else None
+    for measure in MEASURES:
+        values = [_value(trial, measure) for trial in finished]
+        known = [value for value in values if value is not None]
+        if known:
+            row[measure] = statistics.spread(known)
+    if finished:
+        row["parameters"] = finished[0]["parameters"]
+    return row
+
+
+def _ratios(
+    models: Iterable[str], trials: list[Trial], measure: str, reference: str
+) -> dict[str, dict[str, Any]]:
+    """Return each rival's ratios to the reference, over the rounds all finished."""
+    rounds: dict[str, dict[int, float]] = {model: {} for model in models}
+    for trial in trials:
+        if trial["status"] == "ok":
+            rounds[trial["model"]][trial["seed"]] = _value(trial, measure)
+    finished = {model: values for model, values in rounds.items() if values}
+    if reference not in finished or len(finished) == 1:
+        return {}
+    common = sorted(set.intersection(*(set(seeds) for seeds in finished.values())))
+    rivals = [model for model in finished if model != reference]
+    if not common:
+        return {}
+    base = finished[reference]
+    ratios = [[finished[rival][s] / base[s] for s in common] for rival in rivals]
+    return dict(zip(rivals, statistics.compare(ratios), strict=True))
+
+
+def _value(trial: Trial, measure: str) -> Any:
     value: Any = trial
-    for key in path:
+    for key in MEASURES[measure]:
         value = value[key]
     return value

@@ -5,6 +5,7 @@ library.
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -19,16 +20,13 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     Parameters
     ----------
     spec : mapping
-        `class` ("module:Name"), `framework` (the name to import), `folder` (of the
-        data set), `train_size`, `test_size` (or None), `seed`, `settings` (of the
-        constructor).
+        `class` ("module:Name"), `framework` (the name to import; None for a user's
+        class), `path` (a further folder of modules), `folder` (of the data set),
+        `train_size`, `test_size` (or None), `seed`, `settings` (of the constructor).
     emit : callable
         emit(event, **values)
     """
-    seconds = {}
-    started = perf_counter()
-    load(spec["framework"])
-    seconds["import"] = perf_counter() - started
+    seconds: dict[str, float | None] = {"import": _import(spec)}
 
     import numpy as np
 
@@ -36,7 +34,7 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     from comparison import environment
     from frameworks.devices import synchronise
 
-    Model = find_class(spec["class"])
+    Model = find_class(spec)
     dataset = data.Dataset.open(spec["folder"])
     train, test = slice(spec["train_size"]), slice(spec["test_size"])
     X, y = dataset.x_train[train], dataset.y_train[train]
@@ -54,8 +52,9 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     model = Model(**settings | {"epochs": 1})
     one = np.linspace(0, len(X) - 1, min(model.batch_size, len(X))).astype(int)
     first, _ = timed(model.fit, X[one], y[one])
-    seconds["build"] = model.build_seconds_
-    seconds["first_step"] = first - model.build_seconds_
+    build = getattr(model, "build_seconds_", None)  # known to classes on our base
+    seconds["build"] = build
+    seconds["first_step"] = first - (build or 0)
 
     def report(model: Any, logs: Mapping[str, Any]) -> None:
         emit(
@@ -69,7 +68,8 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     model = Model(**settings, on_epoch_end=report)
     seconds["fit"], _ = timed(model.fit, X, y)
     model.predict(X_test)
-    seconds["predict"], predicted = timed(model.predict, X_test)
+    predict, predicted = timed(model.predict, X_test)
+    seconds["predict"] = predict
     memory = environment.peak_memory_bytes()
     steady = model.history_["seconds"][1:] or model.history_["seconds"]
     emit(
@@ -81,17 +81,40 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
         seconds=seconds,
         images_per_second={
             "train": len(X) * len(steady) / sum(steady),
-            "predict": len(X_test) / seconds["predict"],
+            "predict": len(X_test) / predict,
         },
         peak_memory_bytes=memory,
+        device=getattr(model, "device_", None),
         threads=environment.threads_in_use(),
     )
 
 
-def find_class(name: str) -> type:
-    """Return the class that "module:Name" names."""
-    module, _, attribute = name.partition(":")
+def find_class(spec: Mapping[str, Any]) -> type:
+    """Return the class that `class`, "module:Name", names; `path` is searched last."""
+    if spec["path"] not in sys.path:
+        sys.path.append(spec["path"])
+    module, _, attribute = spec["class"].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _import(spec: Mapping[str, Any]) -> float:
+    """Import the framework; return the seconds.
+
+    A user's module may import its framework itself, and scikit-learn with our base:
+    the latter is loaded before the clock starts.
+    """
+    if spec["framework"]:
+        started = perf_counter()
+        load(spec["framework"])
+        return perf_counter() - started
+    started = perf_counter()
+    load("numpy")  # is part of every framework's import
+    numpy = perf_counter() - started
+    importlib.import_module("models")
+    started = perf_counter()
+    Model = find_class(spec)
+    load(getattr(Model, "framework", "numpy"))
+    return numpy + perf_counter() - started
 
 
 if __name__ == "__main__":

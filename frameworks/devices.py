@@ -4,7 +4,7 @@ import contextlib
 import sys
 from contextlib import AbstractContextManager
 
-from frameworks.lazy import NAMES, keras, tf, torch
+from frameworks.lazy import NAMES, keras, load, tf, torch
 
 
 def choose(device: str, framework: str, any_device: bool = False) -> str:
@@ -18,8 +18,10 @@ def choose(device: str, framework: str, any_device: bool = False) -> str:
     """
     if device == "cpu" or framework == "numpy":
         found = False
-    elif framework == "torch":
+    elif _library(framework) == "torch":
         found = torch.cuda.is_available()
+    elif _library(framework) == "jax":
+        found = any(d.platform == "gpu" for d in load("jax").devices())
     else:
         found = bool(tf.config.list_physical_devices("GPU"))
     if device == "cuda" and not found and not any_device:
@@ -31,11 +33,18 @@ def choose(device: str, framework: str, any_device: bool = False) -> str:
     return "cuda" if found else "cpu"
 
 
+def _library(framework: str) -> str:
+    """Return the library that computes: Keras's backend, or the framework itself."""
+    return keras.config.backend() if framework == "keras" else framework
+
+
 def scope(device: str, framework: str) -> AbstractContextManager[object]:
     """Return the context in which the framework computes on `device`.
 
     PyTorch needs none: its tensors carry their device.
     """
+    if framework == "keras" and _library(framework) == "torch":
+        return keras.device(device)  # "cpu:0" is another device to it, and a copy
     if framework == "keras":
         return keras.device("gpu:0" if device == "cuda" else "cpu:0")
     if framework == "tensorflow":

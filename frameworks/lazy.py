@@ -10,6 +10,7 @@ NAMES = {
     "tensorflow": "TensorFlow",
     "torch": "PyTorch",
     "safetensors": "safetensors",
+    "jax": "JAX",
 }
 
 
@@ -67,8 +68,8 @@ def load(name: str) -> ModuleType:
         if error.name not in NAMES:
             raise
         raise ModuleNotFoundError(
-            f"{NAMES[error.name]} is not installed: "
-            f"pip install {error.name}, or pip install -r requirements.txt.",
+            f"{NAMES[error.name]} is not installed: pip install {error.name}"
+            f"{'' if error.name == 'jax' else ', or pip install -r requirements.txt'}.",
             name=error.name,
         ) from None
 

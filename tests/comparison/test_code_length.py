@@ -2,7 +2,8 @@
 
 import pytest
 
-from comparison.code_length import ROOT, count, count_classes
+from comparison.code_length import ROOT, count
+from comparison.private_code import count_class
 from models import MODELS
 
 FIXTURES = {  # source -> lines, statements, tokens
@@ -47,8 +48,10 @@ def test_statements_do_not_depend_on_the_formatting():
 
 @pytest.fixture(scope="module")
 def classes():
-    names = {name: Model.__name__ for name, Model in MODELS.items()}
-    return count_classes(ROOT / "models.py", names)
+    return {
+        name: count_class(ROOT / "models.py", Model.__name__)
+        for name, Model in MODELS.items()
+    }
 
 
 def test_private_code_is_what_only_one_class_reaches(classes):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from comparison import report, results
+from comparison import report, results, sentences
 from comparison.code_length import ROOT
 
 QUICK = ["--dataset", "digits", "--epochs", "2", "--seeds", "1", "--threads", "1"]
@@ -73,6 +73,13 @@ def test_one_model(skylark_run):
     assert trial["parameters"] == 3 * 3 * 8 + 8 + 3 * 3 * 8 * 10 + 10
     assert len(trial["history"]["loss"]) == 2
     assert trial["peak_memory_bytes"] < 400e6  # NumPy and scikit-learn alone
+    assert set(trial["threads"].values()) == {1}
+    assert {path.name for path in folder.iterdir()} >= {
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "citation.bib",
+    }
 
 
 def test_the_folder_of_a_run_is_not_overwritten(skylark_run):
@@ -105,13 +112,38 @@ def test_resume_refuses_other_settings(skylark_run):
     assert "--epochs 9 does not agree" in done.stderr
 
 
+def test_resume_refuses_what_was_begun_elsewhere(skylark_run, tmp_path):
+    """Other code or another machine would make one table of two experiments."""
+    _, folder = skylark_run
+    for where, sentence in {
+        ("code", "version"): "the code of the classes is not what",
+        ("environment", "cpu"): "the cpu here is not what",
+    }.items():
+        found = results.read(folder)
+        found[where[0]][where[1]] = "another"
+        results.write(tmp_path, found)
+        done = compare("--resume", tmp_path)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert results.read(tmp_path) == found
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--dataset", "cifra10"], "did you mean 'cifar10'"),
         (["--dataset", "nothing.npz"], "there is no file nothing.npz"),
         (["--epochs", "0"], "whole number of at least 1"),
-        (["--models", "jax"], "invalid choice: 'jax'"),
+        (["--models", "jax"], "there is no model 'jax'"),
+        (["--models", "pytorch"], "did you mean 'torch'"),
+        (["--models", "keras:pytorch"], "did you mean 'keras:torch'"),
+        (["--models", "tf", "tf"], "names tf more than once"),
+        (["--models", "nowhere.mine:Net"], "there is no module 'nowhere.mine'"),
+        (["--models", "models:Torch"], "did you mean 'Torch_CNN'"),
+        (["--models", "tf", "--reference", "torch"], "torch is not one of --models"),
+        (["--trial-timeout", "0"], "not a number of seconds above 0"),
+        (["--show", "a", "b", "c"], "one folder, or two"),
+        (["--show", "nowhere"], "it is not a run's folder"),
         (["--resume", "nowhere"], "it is not a run's folder"),
     ],
 )
@@ -221,9 +253,9 @@ def test_a_failed_proof_is_said(skylark_run):
     found = json.loads((folder / "results.json").read_text())
     found["sameness"]["passed"] = False
     found["sameness"]["models"]["skylark"] |= {"passed": False, "loss_max_rel": 0.5}
-    passed, sentence = report.proof(found)
+    passed, sentence = sentences.proof(found)
     assert not passed
-    assert sentence.endswith("skylark: loss_max_rel 5e-01")
+    assert sentence.endswith("skylark: loss_max_rel 5e-01 (limit 1e-09)")
 
 
 def test_the_readmes_counts_are_fresh():

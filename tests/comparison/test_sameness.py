@@ -6,7 +6,7 @@ import pytest
 from comparison import sameness
 from models import MODELS, Skylark_CNN
 from tests.conftest import model_params
-from tests.planted_faults import FAULTS
+from tests.planted_faults import FAULTS, Rounded
 
 NETWORKS = {
     "seed": {"filters": (8,)},
@@ -56,6 +56,8 @@ def test_every_planted_fault_is_caught(Fault, images):
     caught = [name for name, limit in sameness.LIMITS.items() if worst[name] > limit]
     assert not sameness.verdict(worst)
     assert caught[0] == FAULTS[Fault]
+    if Fault is not Rounded:  # which is what float32 would do
+        assert not sameness.verdict(worst, "float32")
 
 
 def test_nan_is_no_proof(images):

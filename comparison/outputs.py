@@ -1,0 +1,168 @@
+"""The same tables as files: Markdown, CSV, LaTeX, and a BibTeX entry to cite."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from comparison import results, sentences, tables
+from comparison.summary import MEASURES, SPEEDS
+from comparison.tables import Cell, Table
+
+
+def write(found: Mapping[str, Any], folder: Path) -> None:
+    """Write table.md, table.csv, table.tex and citation.bib beside results.json."""
+    results.write_text(folder / "table.md", markdown(found) + "\n")
+    results.write_text(folder / "table.csv", comma_separated(found))
+    results.write_text(folder / "table.tex", latex(found))
+    results.write_text(folder / "citation.bib", bibtex(found))
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """Return the tables, their conditions and the proof."""
+    proof = sentences.proof(found)[1]
+    text = f"Training accuracy: {sentences.training(found)}. {_capital(proof)}."
+    parts = [
+        markdown_table(tables.speed(found)),
+        markdown_table(tables.cost(found)),
+        f"{sentences.conditions(found)} {text}",
+        *(f"- {problem}" for problem in sentences.problems(found)),
+    ]
+    return "\n\n".join(parts)
+
+
+def markdown_table(table: Table) -> str:
+    """Return a table in Markdown."""
+    ruler = ["---", *["---:"] * (len(table.header) - 1)]
+    rows = [[_markdown_cell(cell) for cell in row] for row in table.rows]
+    lines = [table.header, ruler, *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def comma_separated(found: Mapping[str, Any]) -> str:
+    """Return one line a model: each measure's median and interval, unrounded.
+
+    Without an interval, for too few seeds, low and high are empty.
+    """
+    settings = found["settings"]
+    lines = []
+    for model, row in found["summary"].items():
+        contestant = found["contestants"][model]
+        counts = found["code"]["classes"][model]
+        line = {
+            "model": model,
+            "title": contestant["title"],
+            "different": contestant["different"],
+            "as_written": contestant["as_written"],
+            "trials": row["trials"],
+            "error": row["error"] or "",
+            "reference": settings["reference"],
+        }
+        for name in MEASURES:
+            line |= _spread(name, row.get(name))
+        for name in SPEEDS:
+            ratio = row["ratios"].get(name)
+            line |= _spread(f"{name}_ratio", ratio)
+            line[f"{name}_differs"] = ratio["differs"] if ratio else ""
+        for kind in ("class", "with_private"):
+            line |= {f"{kind}_{name}": n for name, n in counts[kind].items()}
+        lines.append(line)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def latex(found: Mapping[str, Any]) -> str:
+    """Return a table* of two tabulars, for the package booktabs."""
+    proof = sentences.proof(found)[1]
+    caption = [sentences.conditions(found), _capital(proof), *sentences.problems(found)]
+    text = " ".join(f"{sentence.rstrip('.')}." for sentence in caption)
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            r"\begin{table*}",
+            r"\centering\small",
+            rf"\caption{{{_latex(text)}}}",
+            r"\label{tab:skylark}",
+            _tabular(tables.speed(found)),
+            r"\par\medskip",
+            _tabular(tables.cost(found)),
+            r"\end{table*}",
+            "",
+        ]
+    )
+
+
+def bibtex(found: Mapping[str, Any]) -> str:
+    """Return an entry with version, date, and what was counted by which definition."""
+    date, code = found["started"][:10], found["code"]
+    lengths = ", ".join(
+        f"{found['contestants'][model]['title']} {counts['class']['lines']}"
+        for model, counts in code["classes"].items()
+    )
+    note = f"Lines of code by definition {code['version']}: {lengths}"
+    fields = {
+        "title": "{Skylark}: one convolutional network in four frameworks",
+        "author": "{The Skylark authors}",
+        "version": found["version"],
+        "year": date[:4],
+        "date": date,
+        "note": _latex(note),
+    }
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join(["@software{skylark,", *lines, "}", ""])
+
+
+def _spread(name: str, spread: Mapping[str, Any] | None) -> dict[str, Any]:
+    low, high = (spread and spread["interval"]) or ("", "")
+    return {
+        name: spread["median"] if spread else "",
+        f"{name}_low": low,
+        f"{name}_high": high,
+    }
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = str(cell).replace("|", r"\|")
+    return f"**{text}**" if cell.bold else text
+
+
+def _tabular(table: Table) -> str:
+    rows = [[_latex_cell(cell) for cell in row] for row in table.rows]
+    header = [_latex(name) for name in table.header]
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            r"\toprule",
+            rf"{' & '.join(header)} \\",
+            r"\midrule",
+            *(rf"{' & '.join(row)} \\" for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = _latex(str(cell))
+    return rf"\textbf{{{text}}}" if cell.bold else text
+
+
+def _latex(text: str) -> str:
+    """Return text in which LaTeX sees no commands."""
+    special = {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+    return re.sub(r"[\\~^<>&%$#_{}]", lambda m: special.get(m[0], rf"\{m[0]}"), text)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
