@@ -66,9 +66,10 @@ def show_count(contestants: Sequence[Contestant], console: Console) -> None:
 
 
 def markdown_count() -> str:
-    """Return how long the four classes are, now, for README.md."""
-    code = runner.code(find_all(MODELS))
-    titles = {name: Model.__name__ for name, Model in MODELS.items()}
+    """Return how long the four classes and the engines are, now, for README.md."""
+    contestants = find_all([*MODELS, "skylark:plain", "skylark:loops"])
+    code = runner.code(contestants)
+    titles = {contestant.name: contestant.title for contestant in contestants}
     table = outputs.markdown_table(tables.count(code, titles))
     return f"{table}\n\n{sentences.count(code, titles)}"
 

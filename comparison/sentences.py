@@ -30,7 +30,7 @@ def conditions(found: Mapping[str, Any]) -> str:
 def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return which code is counted with each class, and the definition of the count."""
     own = "; ".join(
-        f"{titles[model]} with {', '.join(counts['private_files'])}"
+        f"{titles[model]} with {', '.join(_places(counts['private_files']))}"
         for model, counts in code["classes"].items()
         if counts["private_files"]
     )
@@ -39,6 +39,12 @@ def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> str:
         f"({own or 'none has any'}). "
         f"Definition {code['version']}: {code['definition']}."
     )
+
+
+def _places(files: list[str]) -> list[str]:
+    """Return the files, or the folder of those in a folder of their own."""
+    deep = {file: file.rpartition("/")[0] for file in files if file.count("/") > 1}
+    return sorted({f"{deep[file]}/" if file in deep else file for file in files})
 
 
 def statistics(seeds: int) -> str:

@@ -160,7 +160,7 @@ def small_disk(folder, size):
 
 def test_a_full_disk(tmp_path):
     disk = tmp_path / "disk"
-    with small_disk(disk, 12 * 1024):
+    with small_disk(disk, 32 * 1024):
         done = compare(*SKYLARK, "--seeds", 40, "--out", disk / "out", "--quiet")
         assert done.returncode == 1
         assert "No space left on device; finished trials are kept" in done.stderr
