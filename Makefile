@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: compare test check docs clean
+.PHONY: compare test check bench docs clean
 
 compare: .venv/compare  ## set everything up, and run the comparison
 	$(BIN)/python compare.py $(ARGS)
@@ -14,6 +14,9 @@ check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: .venv/bench  ## measure the speed of everything in turns: ARGS=--quick for one round
+	$(BIN)/python -m benchmarks.speed --pages README.md docs/fairness.md docs/numpy-speed.md $(ARGS)
 
 docs: .venv/dev  ## write the API reference to docs/api; a warning is an error
 	$(BIN)/python -W error -m pdoc --docformat numpy --output-directory docs/api models frameworks data
@@ -29,4 +32,9 @@ clean:
 .venv/dev: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+.venv/bench: requirements.txt requirements-bench.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	touch $@

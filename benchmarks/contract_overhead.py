@@ -16,16 +16,16 @@ from benchmarks.blocks import Measured, call
 IMAGES, EPOCHS = 20_000, 2
 
 
-def measure(folder: str, path: str) -> Measured:
+def measure(folder: str, name: str) -> Measured:
     """Return the seconds of one warm fit, of its checks, and of its batches."""
     import numpy as np
 
     import data
-    from comparison.trial import find_class
+    import models
 
     dataset = data.Dataset.open(folder)
     X, y = dataset.x_train[:IMAGES], dataset.y_train[:IMAGES]
-    Model = find_class(path)
+    Model = getattr(models, name)
     Model(epochs=1).fit(X[:640], y[:640])
     model = Model(epochs=EPOCHS, random_state=0)
     started = perf_counter()
@@ -45,7 +45,6 @@ def measure(folder: str, path: str) -> Measured:
 def main() -> None:
     """Print the shares, medians over rounds in which the classes take turns."""
     import data
-    from comparison.runner import class_path
     from models import MODELS
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,7 +55,9 @@ def main() -> None:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in MODELS}
     for _ in range(options.rounds):
         for name, measured in found.items():
-            measured.append(call(measure, folder=str(folder), path=class_path(name)))
+            measured.append(
+                call(measure, folder=str(folder), name=MODELS[name].__name__)
+            )
     for name, rounds in found.items():
         shares = [
             [event[part] / event["whole"] for event in rounds]

@@ -1,6 +1,6 @@
 """Memory of a fit, beside the weights and the images; all processes together.
 
-    python -m benchmarks.memory DATASET
+    python -m benchmarks.memory DATASET [--page docs/numpy-speed.md]
 
 For each class in a process of its own, with few images and with many: the anonymous
 memory (proportional where processes share it, from Linux's smaps) at the end of an
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.blocks import Measured, call
-from comparison.runner import NETWORKS
+from comparison.plan import NETWORKS
 
 IMAGES = (3_200, 32_000)
 CLASSES: dict[str, dict[str, Any]] = {
@@ -58,33 +58,43 @@ def measure(name: str, how: dict, folder: str, network: str, count: int) -> Meas
     return {"bytes": max(seen) - before - weights}
 
 
-def main() -> None:
-    """Print a table in MB."""
-    import data
-
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
-    parser.description = "Measure what a fit takes beside weights and images."
-    parser.add_argument("dataset", nargs="?", default="cifar10")
-    folder = data.load(parser.parse_args().dataset).folder
-    print(
-        "| MB | " + " | ".join(f"{n}, {i:,}" for n in NETWORKS for i in IMAGES) + " |"
-    )
-    print("|---|" + "---:|" * len(NETWORKS) * len(IMAGES))
+def table(folder: Path) -> str:
+    """Return a table in MB, a row a class."""
+    header = [f"{name}, {count:,}" for name in NETWORKS for count in IMAGES]
+    lines = [f"| MB | {' | '.join(header)} |", "|---|" + "---:|" * len(header)]
     for name, how in CLASSES.items():
         cells = []
         for network in NETWORKS:
-            for images in IMAGES:
+            for count in IMAGES:
                 found = call(
                     measure,
                     name=name.partition(",")[0],
                     how=how,
                     folder=str(folder),
                     network=network,
-                    count=images,
+                    count=count,
                 )
                 ok = "bytes" in found
                 cells.append(f"{found['bytes'] / 1e6:.0f}" if ok else found["error"])
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table, or place it in a page."""
+    import data
+    from comparison.report import replace_block
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.description = "Measure what a fit takes beside weights and images."
+    parser.add_argument("dataset", nargs="?", default="cifar10")
+    parser.add_argument("--page", type=Path)
+    options = parser.parse_args()
+    text = table(data.load(options.dataset).folder)
+    print(text)
+    if options.page:
+        page = replace_block(options.page.read_text("utf-8"), "memory", text)
+        options.page.write_text(page, "utf-8")
 
 
 if __name__ == "__main__":

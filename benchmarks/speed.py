@@ -1,6 +1,6 @@
 """Speed: the four classes, each engine, tuned loops of the frameworks, and peers.
 
-    python -m benchmarks.speed DATASET [--quick] [--readme README.md]
+    python -m benchmarks.speed DATASET [--quick] [--pages README.md ...]
 
 Every measurement is a block in a fresh process; the contestants take turns, round after
 round, so that a machine that becomes slower does so for all. A ratio is taken within a
@@ -9,7 +9,7 @@ matrix product, a copy of memory) are measured in the same rounds.
 
 Training is all epochs of a `fit` but the first, shuffling, scaling and casting from
 uint8 included; prediction is `predict`, checks included. Written to
-benchmarks/results.json; `--readme` puts the tables into a page.
+benchmarks/results.json; `--pages` puts the tables where a page has room for them.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from typing import Any
 
 from benchmarks.blocks import Measured, call
 from comparison import environment
-from comparison.runner import NETWORKS
+from comparison.plan import NETWORKS
 
 FILE = Path(__file__).with_name("results.json")
 IMAGES = {"seed": 12_800, "small": 3_200}  # an epoch of each block
 OPERATIONS = {"seed": 0.886e6, "small": 23.58e6}  # of a training step, for each image
-EPOCHS, ROUNDS, QUICK_ROUNDS = 3, 5, 2
+EPOCHS, ROUNDS, QUICK_ROUNDS = 3, 3, 1
 BATCHES = (1, 64, 1000)  # images that are predicted at once
 
 
@@ -151,7 +151,7 @@ def table(rounds: Mapping[str, list[Measured]], measure: str, network: str) -> s
     lines.append("|---|---:|---:|---:|")
     for name, blocks in rounds.items():
         rates = [block[measure] for block in blocks if measure in block]
-        if not rates:
+        if not rates or ": " in name:  # tuned loops have a table of their own
             continue
         pairs = zip(blocks, fastest, strict=True)
         ratios = [block[measure] / best for block, best in pairs if measure in block]
@@ -173,25 +173,25 @@ def table(rounds: Mapping[str, list[Measured]], measure: str, network: str) -> s
 
 def tuned(rounds: Mapping[str, list[Measured]]) -> str:
     """Return the table of the classes against the tuned loops of their frameworks."""
-    lines = [
-        "| class | best tuned loop | class / loop | range |",
-        "|---|---|---:|---:|",
-    ]
+    lines = ["| class | loop | images/s of the loop | class / loop | range |"]
+    lines.append("|---|---|---:|---:|---:|")
     classes = {"keras": "Keras_CNN", "torch": "Torch_CNN", "tf": "TF_CNN"}
-    for framework, name in classes.items():
-        loops = {n: b for n, b in rounds.items() if n.startswith(f"{framework}: ")}
-        rates = {
-            loop: median(block["train"] for block in blocks)
-            for loop, blocks in loops.items()
-            if all("train" in block for block in blocks)
-        }
-        best = max(rates, key=lambda loop: rates[loop])
-        pairs = zip(rounds[name], rounds[best], strict=True)
-        ratios = [a["train"] / b["train"] for a, b in pairs]
-        lines.append(
-            f"| {name} | {best.partition(': ')[2]} | {median(ratios):.2f} | "
-            f"{min(ratios):.2f} to {max(ratios):.2f} |"
-        )
+    for name, blocks in rounds.items():
+        framework, _, loop = name.partition(": ")
+        if not loop:
+            continue
+        own = classes[framework]
+        pairs = [
+            (mine["train"], block["train"])
+            for mine, block in zip(rounds[own], blocks, strict=True)
+            if "train" in block
+        ]
+        if pairs:
+            ratios = [mine / other for mine, other in pairs]
+            lines.append(
+                f"| {own} | {loop} | {median(other for _, other in pairs):,.0f} | "
+                f"{median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} |"
+            )
     return "\n".join(lines)
 
 
@@ -222,8 +222,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.description = "Measure the speed of everything, in turns."
     parser.add_argument("dataset", nargs="?", default="cifar10")
-    parser.add_argument("--quick", action="store_true", help="two rounds, not five")
-    parser.add_argument("--readme", type=Path, nargs="*", default=[], metavar="PAGE")
+    parser.add_argument("--quick", action="store_true", help="one round, not three")
+    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
     options = parser.parse_args()
     folder = data.load(options.dataset).folder
     found = {
@@ -234,7 +234,7 @@ def main() -> None:
     FILE.write_text(json.dumps(found, indent=1), "utf-8")
     for name, text in page(found).items():
         print(f"\n{name}\n\n{text}")
-        for path in options.readme:
+        for path in options.pages:
             page_text = path.read_text("utf-8")
             if f"<!-- {name} -->" in page_text:
                 path.write_text(replace_block(page_text, name, text), "utf-8")

@@ -1,6 +1,6 @@
 """From loops to fast: what each step of docs/numpy-speed.md gains.
 
-    python -m benchmarks.steps DATASET [--rounds 5] [--readme docs/numpy-speed.md]
+    python -m benchmarks.steps DATASET [--rounds 3] [--page docs/numpy-speed.md]
 
 Each engine; and the fast one with each trick left out, by its own constant. All in
 turns, each block in a fresh process; medians over the rounds.
@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.blocks import Measured, call
-from comparison.runner import NETWORKS
+from comparison.plan import NETWORKS
 
 IMAGES, FEW, EPOCHS = {"seed": 12_800, "small": 3_200}, 128, 3
 HUGE = 1 << 60
@@ -83,17 +83,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps")
     parser.description = "Measure what each step from loops to fast gains."
     parser.add_argument("dataset", nargs="?", default="cifar10")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--readme", type=Path, metavar="PAGE")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     folder = data.load(options.dataset).folder
     for network in NETWORKS:
         table = run(Path(folder), network, options.rounds)
         print(f"\n{network}\n\n{table}", flush=True)
-        if options.readme:
-            text = options.readme.read_text("utf-8")
+        if options.page:
+            text = options.page.read_text("utf-8")
             text = replace_block(text, f"steps:{network}", table)
-            options.readme.write_text(text, "utf-8")
+            options.page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

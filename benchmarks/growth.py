@@ -1,0 +1,119 @@
+"""How the cost of training grows with each size, measured and drawn.
+
+    python -m benchmarks.growth [--rounds 1] [--plot docs/growth.svg]
+
+One size changes at a time, the others stay those of network `seed` on 3,000 images of
+32 x 32 x 3 random pixels. For each point and class, in a fresh process: microseconds an
+image in the steady epochs of a `fit`, and the megabytes that the process grew by in it.
+Written to benchmarks/growth.json.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.blocks import Measured, call
+from comparison import environment
+
+FILE = Path(__file__).with_name("growth.json")
+POINTS: dict[str, list[int]] = {
+    "batch size": [1, 16, 64, 256, 1024],
+    "filters": [8, 32, 128],
+    "image side": [16, 32, 64, 128],
+    "threads": [1, 2],
+    "images": [1_000, 10_000, 60_000],
+}
+AT_REST = {"batch size": 64, "filters": 8, "image side": 32, "images": 3_000}
+CLASSES = ("Skylark_CNN", "Keras_CNN", "Torch_CNN", "TF_CNN")
+WORK = 3_000 * 32 * 32 * 8  # images x pixels x filters of a block, at the most
+
+
+def measure(name: str, sizes: dict[str, int]) -> Measured:
+    """Return the cost of one class at one point."""
+    import numpy as np
+
+    import models
+
+    side, count = sizes["image side"], sizes["images"]
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (count, side, side, 3), np.uint8)
+    y = np.arange(count) % 10
+    model = getattr(models, name)(
+        filters=(sizes["filters"],), batch_size=sizes["batch size"], epochs=2
+    )
+    before = environment.peak_memory_bytes()
+    seconds = model.fit(X, y).history_["seconds"][1]
+    grown = environment.peak_memory_bytes() - before
+    return {"microseconds": seconds / count * 1e6, "megabytes": grown / 1e6}
+
+
+def sizes_at(what: str, value: int) -> dict[str, int]:
+    """Return all sizes where one of them is changed; fewer images of larger ones."""
+    sizes = AT_REST | {what: value}
+    if what != "images":
+        work = sizes["image side"] ** 2 * sizes["filters"]
+        sizes["images"] = max(256, min(sizes["images"], WORK // work))
+        sizes["images"] = max(sizes["images"], 2 * sizes["batch size"])
+        if sizes["batch size"] == 1:
+            sizes["images"] = 500
+    return sizes
+
+
+def run(rounds: int) -> dict[str, Any]:
+    """Return what -> value -> class -> the medians over the rounds."""
+    found: dict[str, Any] = {}
+    for what, values in POINTS.items():
+        found[what] = {}
+        for value in values:
+            sizes = sizes_at(what, value)
+            threads = sizes.pop("threads", environment.cores())
+            blocks: dict[str, list[Measured]] = {name: [] for name in CLASSES}
+            for _ in range(rounds):
+                for name, measured in blocks.items():
+                    measured.append(call(measure, threads, name=name, sizes=sizes))
+            found[what][value] = {
+                name: {
+                    unit: median(block[unit] for block in measured)
+                    for unit in ("microseconds", "megabytes")
+                }
+                for name, measured in blocks.items()
+                if not any("error" in block for block in measured)
+            }
+            print(what, value, found[what][value], flush=True)
+    return found
+
+
+def draw(found: dict[str, Any], path: Path) -> None:
+    """Draw time and memory over each size, both axes logarithmic."""
+    import matplotlib.pyplot as plt
+
+    figure, rows = plt.subplots(2, len(found), figsize=(16, 6), layout="constrained")
+    for row, unit in zip(rows, ("microseconds", "megabytes"), strict=True):
+        for axes, (what, points) in zip(row, found.items(), strict=True):
+            for name in CLASSES:
+                values = [value for value in points if name in points[value]]
+                costs = [max(points[value][name][unit], 0.1) for value in values]
+                axes.loglog([int(v) for v in values], costs, marker="o", label=name)
+            axes.set_xlabel(what)
+        row[0].set_ylabel(f"{unit}{' an image' if unit == 'microseconds' else ''}")
+    rows[0][0].legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    """Measure, write benchmarks/growth.json, and draw."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
+    parser.description = "Measure how the cost of training grows with each size."
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
+    options = parser.parse_args()
+    found = run(options.rounds)
+    FILE.write_text(json.dumps(found, indent=1), "utf-8")
+    if options.plot:
+        draw(found, options.plot)
+
+
+if __name__ == "__main__":
+    main()
