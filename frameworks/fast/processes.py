@@ -52,8 +52,10 @@ class Processes:
         """Let each worker do what `name` says with its array; return their results."""
         mine, *others = arrays
         with blas.limit(limits=1):
-            for k, array in enumerate(others):
-                self._child(k, array).start(name, array)
+            while len(self.children) < len(others):
+                self.children.append(self._fork(arrays))
+            for child, array in zip(self.children, others, strict=False):
+                child.start(name, array)
             results = [getattr(self.worker, name)(mine)]
             for child, _ in zip(self.children, others, strict=False):
                 results.append(child.finish())
@@ -64,15 +66,13 @@ class Processes:
         while self.children:
             self.children.pop().close()
 
-    def _child(self, k: int, array: np.ndarray) -> "Child":
-        """Return the child of that number; the first batch is as large as any."""
-        if k == len(self.children):
-            logits = self.weights[-1].size * len(array)
-            gradients = sum(weight.size for weight in self.weights)
-            rooms = {"forward": array.size, "backward": logits}
-            results = max(logits, gradients)
-            self.children.append(Child(self.worker, rooms, results, array.dtype))
-        return self.children[k]
+    def _fork(self, arrays: list[np.ndarray]) -> "Child":
+        """Return a new child with room for a whole batch; the first is the largest."""
+        logits = self.weights[-1].size * sum(map(len, arrays))
+        gradients = sum(weight.size for weight in self.weights)
+        rooms = {"forward": sum(a.size for a in arrays), "backward": logits}
+        results = max(logits, gradients)
+        return Child(self.worker, rooms, results, arrays[0].dtype)
 
 
 class Child:

@@ -76,9 +76,8 @@ def _do(number: int, call: Callable[[], Any], done: queue.SimpleQueue) -> None:
 
 def count() -> int:
     """Return how many threads BLAS may use, which is how many workers there are."""
-    return max(
-        (p["num_threads"] for p in blas.info() if p["user_api"] == "blas"), default=1
-    )
+    allowed = [p["num_threads"] for p in blas.info() if p["user_api"] == "blas"]
+    return max(allowed, default=os.cpu_count() or 1)
 
 
 crew = Crew()

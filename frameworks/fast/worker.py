@@ -13,6 +13,9 @@ IN_CACHE = 5 << 18  # bytes that a core's own cache holds beside what passes thr
 FEW_CALLS = 3 << 20
 
 
+Shards = dict[tuple[int, int], Shard]
+
+
 class Worker:
     """Computes a share of each batch; shares the weights with others, nothing else.
 
@@ -28,7 +31,8 @@ class Worker:
         self.operations = sum(block.operations for block in self.blocks) + sum(
             2 * layer.kernel.size for layer in layers
         )
-        self.shards: dict[tuple[int, int, bool], Shard] = {}
+        # Of the last two batches to predict, and to train on: their number and size.
+        self.shards: list[tuple[Shards, Shards]] = [({}, {}), ({}, {})]
         self.active: list[Shard] = []
 
     def predict(self, x: np.ndarray) -> list[np.ndarray]:
@@ -50,20 +54,20 @@ class Worker:
     def _forward(self, x: np.ndarray, keep: bool) -> list[np.ndarray]:
         for block in self.blocks:
             block.product.prepare()
+        last, before = self.shards[keep]
+        now: Shards = {}
         self.active, outs = [], []
         for k in range(0, len(x), SHARD):
             part = x[k : k + SHARD]
-            shard = self._shard(k if keep else 0, part, keep)
+            key = k if keep else 0, len(part)  # to predict, one serves after the other
+            found = now.get(key) or last.get(key) or before.get(key)
+            shard = now[key] = found or Shard(
+                self.blocks, self.layers, part, self.band_bytes, keep
+            )
             outs.append(shard.forward(part))
             self.active.append(shard)
+        self.shards[keep] = now, last
         return [np.concatenate(outs, axis=1)]
-
-    def _shard(self, number: int, x: np.ndarray, keep: bool) -> Shard:
-        """Return the shard of that number; to predict, one after the other serves."""
-        key = number, len(x), keep
-        if key not in self.shards:
-            self.shards[key] = Shard(self.blocks, self.layers, x, self.band_bytes, keep)
-        return self.shards[key]
 
 
 def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:

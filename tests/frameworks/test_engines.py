@@ -214,6 +214,15 @@ class TestPieces:
         assert len(layers) == 3
 
 
+def test_memory_does_not_grow_with_the_sizes_that_were_predicted():
+    X, y = images((12, 12, 3), n=64)
+    model = Skylark_CNN(epochs=1, random_state=0, n_jobs=1).fit(X, y)
+    for n in range(1, 40):
+        model.predict(X[:n])
+    (alone,) = model.net_.threads.workers
+    assert sum(map(len, alone.shards[False])) <= 4
+
+
 class TestThreads:
     def test_an_error_is_raised_after_all_have_ended(self):
         ended = []
@@ -305,6 +314,15 @@ class TestProcesses:
         one, two = (Skylark_CNN(n_jobs=n, **settings).fit(X, y) for n in (1, 2))
         assert largest_difference(one, two) == 0
         assert one.history_["loss"] == two.history_["loss"]
+
+    def test_three_share_batches_of_any_size(self, monkeypatch):
+        """The last 50 images, for two of them, are larger shares than 64 for three."""
+        X, y = images((16, 16, 3), n=114)
+        plain = Skylark_CNN(engine="plain", epochs=1, dtype="float64", random_state=0)
+        plain.fit(X, y)
+        monkeypatch.setattr(net, "WORK", 20 * 3 * 2 * 14 * 14 * 27 * 8)
+        three = Skylark_CNN(n_jobs=3, epochs=1, dtype="float64", random_state=0)
+        assert largest_difference(three.fit(X, y), plain) < 1e-12
 
     def test_they_end_with_the_fit(self, others):
         X, y = images((8, 8, 1))
