@@ -1,10 +1,12 @@
 """A block of a benchmark: a function that is called in a fresh process."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from comparison import environment, process
+from comparison.report import replace_block
 
 Measured = dict[str, Any]
 
@@ -25,6 +27,15 @@ def call(
         on_event=events.append,
     )
     return events[0]["measured"] if ending.status == "ok" else {"error": ending.error}
+
+
+def place(text: str, name: str, pages: Iterable[Path]) -> None:
+    """Print a table, and put it into the pages that have a block of that name."""
+    print(f"\n{name}\n\n{text}", flush=True)
+    for path in pages:
+        page = path.read_text("utf-8")
+        if f"<!-- {name} -->" in page:
+            path.write_text(replace_block(page, name, text), "utf-8")
 
 
 def _module(function: Callable[..., Measured]) -> str:

@@ -1,6 +1,6 @@
 """Memory of a fit, beside the weights and the images; all processes together.
 
-    python -m benchmarks.memory DATASET [--page docs/numpy-speed.md]
+    python -m benchmarks.memory DATASET [--pages docs/numpy-speed.md]
 
 For each class in a process of its own, with few images and with many: the anonymous
 memory (proportional where processes share it, from Linux's smaps) at the end of an
@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.blocks import Measured, call
+from benchmarks.blocks import Measured, call, place
 from comparison.plan import NETWORKS
 
 IMAGES = (3_200, 32_000)
@@ -83,18 +83,13 @@ def table(folder: Path) -> str:
 def main() -> None:
     """Print the table, or place it in a page."""
     import data
-    from comparison.report import replace_block
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
     parser.description = "Measure what a fit takes beside weights and images."
     parser.add_argument("dataset", nargs="?", default="cifar10")
-    parser.add_argument("--page", type=Path)
+    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
     options = parser.parse_args()
-    text = table(data.load(options.dataset).folder)
-    print(text)
-    if options.page:
-        page = replace_block(options.page.read_text("utf-8"), "memory", text)
-        options.page.write_text(page, "utf-8")
+    place(table(data.load(options.dataset).folder), "memory", options.pages)
 
 
 if __name__ == "__main__":

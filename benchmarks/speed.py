@@ -20,7 +20,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.blocks import Measured, call
+from benchmarks.blocks import Measured, call, place
 from comparison import environment
 from comparison.plan import NETWORKS
 
@@ -217,7 +217,6 @@ def _by_round(
 def main() -> None:
     """Measure, write benchmarks/results.json, print or place the tables."""
     import data
-    from comparison.report import replace_block
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.description = "Measure the speed of everything, in turns."
@@ -233,11 +232,7 @@ def main() -> None:
     }
     FILE.write_text(json.dumps(found, indent=1), "utf-8")
     for name, text in page(found).items():
-        print(f"\n{name}\n\n{text}")
-        for path in options.pages:
-            page_text = path.read_text("utf-8")
-            if f"<!-- {name} -->" in page_text:
-                path.write_text(replace_block(page_text, name, text), "utf-8")
+        place(text, name, options.pages)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """From loops to fast: what each step of docs/numpy-speed.md gains.
 
-    python -m benchmarks.steps DATASET [--rounds 3] [--page docs/numpy-speed.md]
+    python -m benchmarks.steps DATASET [--rounds 3] [--pages docs/numpy-speed.md]
 
 Each engine; and the fast one with each trick left out, by its own constant. All in
 turns, each block in a fresh process; medians over the rounds.
@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.blocks import Measured, call
+from benchmarks.blocks import Measured, call, place
 from comparison.plan import NETWORKS
 
 IMAGES, FEW, EPOCHS = {"seed": 12_800, "small": 3_200}, 128, 3
@@ -78,22 +78,17 @@ def run(folder: Path, network: str, rounds: int) -> str:
 def main() -> None:
     """Print the tables, or place them in a page."""
     import data
-    from comparison.report import replace_block
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps")
     parser.description = "Measure what each step from loops to fast gains."
     parser.add_argument("dataset", nargs="?", default="cifar10")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--page", type=Path)
+    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
     options = parser.parse_args()
     folder = data.load(options.dataset).folder
     for network in NETWORKS:
         table = run(Path(folder), network, options.rounds)
-        print(f"\n{network}\n\n{table}", flush=True)
-        if options.page:
-            text = options.page.read_text("utf-8")
-            text = replace_block(text, f"steps:{network}", table)
-            options.page.write_text(text, "utf-8")
+        place(table, f"steps:{network}", options.pages)
 
 
 if __name__ == "__main__":
