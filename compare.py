@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"compare.py: {reason(error)}", file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+        print("\nstopped before the first trial.", file=sys.stderr)
         return INTERRUPTED
 
 
