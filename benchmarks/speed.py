@@ -224,11 +224,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round, not three")
     parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
     options = parser.parse_args()
-    folder = data.load(options.dataset).folder
+    dataset = data.load(options.dataset)
     found = {
         "environment": environment.describe(environment.cores()),
-        "dataset": options.dataset,
-        "rounds": run(Path(folder), QUICK_ROUNDS if options.quick else ROUNDS),
+        "dataset": dataset.name,
+        "rounds": run(Path(dataset.folder), QUICK_ROUNDS if options.quick else ROUNDS),
     }
     FILE.write_text(json.dumps(found, indent=1), "utf-8")
     for name, text in page(found).items():
