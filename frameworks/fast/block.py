@@ -6,7 +6,7 @@ import numpy as np
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
-from frameworks.fast.scratch import Scratch
+from frameworks.fast.scratch import Room, Scratch
 from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
 from frameworks.layers import Conv2D
@@ -41,24 +41,36 @@ class BlockShard:
     """The block for a number of images: all its memory, and all its calls."""
 
     def __init__(
-        self, block: Block, x: np.ndarray, band_bytes: int, keep: bool
+        self,
+        block: Block,
+        x: np.ndarray,
+        band_bytes: int,
+        scratch: Scratch,
+        keep: bool,
     ) -> None:
         """Work on images x (H, c, W, n), wherever their values come from.
 
-        With `keep`, the forward pass keeps what the backward pass needs.
+        With `keep`, the forward pass keeps what the backward pass needs, which is
+        neither x nor `out`: the backward pass finds the gradient of `out` in its place,
+        and writes that of x over x.
         """
         self.block, self.x = block, x
-        self.scratch = Scratch(x.dtype)
         (h, w), f, n = block.windows, block.conv.kernel.shape[3], x.shape[3]
         self.out = np.empty((h, f, w, n), x.dtype)
         self.bands = []
         for rows in block.bands(n, band_bytes):
-            product = block.product.band(x, rows, w, self.scratch, keep)
+            room = Room(scratch, x.dtype)
+            product = block.product.band(x, rows, w, room, keep)
             ph, _, *shape = product.phases.shape
-            winners = self.scratch.take("winners", ph, *shape)
-            pool = Tournament(product.phases, winners, keep)
-            self.bands.append((rows, product, pool))
+            pool = Tournament(product.phases, room.take(ph, *shape), keep)
+            self.bands.append((rows, room, product, pool))
+        kept = keep and block.relu
+        self.positive = np.empty((h, f, w * n), bool) if kept else None
         self.forward = self._forward()
+        if keep:
+            self.dmatrix = np.empty_like(block.product.matrix)
+            self.dbias = np.empty_like(block.conv.bias)
+            self.backward = self._backward()
 
     def _forward(self) -> Calls:
         """Return the calls that compute `out` from `x`."""
@@ -67,48 +79,41 @@ class BlockShard:
         bias = np.empty(out.shape[1:], out.dtype)
         zeros = np.zeros_like(bias)  # np.maximum with a scalar takes twice as long
         calls.add(np.copyto, bias, self.block.conv.bias[:, None])
-        for rows, product, pool in self.bands:
+        for rows, _, product, pool in self.bands:
             product.forward(calls)
             pool.forward(calls, out[rows])
             # After the maximum, with which both commute: a quarter of the work.
             calls.add(np.add, out[rows], bias, out=out[rows])
             if self.block.relu:
                 calls.add(np.maximum, out[rows], zeros, out=out[rows])
+            if self.positive is not None:
+                calls.add(np.greater, out[rows], zeros, out=self.positive[rows])
         return calls
 
-    def prepare_backward(self, dout: np.ndarray | None) -> None:
-        """Take the gradient of `out`, (h, f, w, n), from an array, or make room for it.
-
-        `backward` computes the gradients of x, kernel and bias as `dx`, `dmatrix` (what
-        the product makes of the kernel) and `dbias`; it overwrites `dout`.
-        """
-        self.dout = np.empty_like(self.out) if dout is None else dout
-        self.dx = np.empty_like(self.x) if self.block.conv.needs_dx else None
-        self.dmatrix = np.empty_like(self.block.product.matrix)
-        self.dbias = np.empty_like(self.block.conv.bias)
-        self.backward = self._backward()
-
     def _backward(self) -> Calls:
-        """Return the calls that compute the gradients from `dout`."""
+        """Return the calls that compute the gradients from that of `out`.
+
+        `dmatrix` is the gradient of what the product makes of the kernel.
+        """
         calls = Calls()
-        (h, f, _, _), dtype = self.out.shape, self.out.dtype
-        out, dout = (array.reshape(h, f, -1) for array in (self.out, self.dout))
-        dbiases = np.empty((h, f), dtype)
-        dmatrices = np.empty((len(self.bands), *self.dmatrix.shape), dtype)
-        if self.dx is not None:
-            calls.add(self.dx.fill, 0)
-        for (rows, product, pool), dmatrix in zip(self.bands, dmatrices, strict=True):
+        h, f, _, _ = self.out.shape
+        dout = self.out.reshape(h, f, -1)
+        dbiases = np.empty((h, f), dout.dtype)
+        dx = self.x if self.block.conv.needs_dx else None
+        if dx is not None:
+            calls.add(dx.fill, 0)
+        for k, (rows, room, product, pool) in enumerate(self.bands):
             d = dout[rows]
-            if self.block.relu:
-                positive = self.scratch.take("positive", *d.shape, dtype=bool)
-                calls.add(np.greater, out[rows], 0, out=positive)
-                calls.add(np.multiply, d, positive, out=d)
+            if self.positive is not None:
+                calls.add(np.multiply, d, self.positive[rows], out=d)
             calls.add(np.add.reduce, d, axis=2, out=dbiases[rows])
             pool.backward(calls, d)
+            dmatrix = room.take(*self.dmatrix.shape) if k else self.dmatrix
             product.backward_kernel(calls, dmatrix)
-            if self.dx is not None:
-                product.backward_x(calls, self.dx)
-        calls.add(np.add.reduce, dmatrices, axis=0, out=self.dmatrix)
+            if k:
+                calls.add(np.add, self.dmatrix, dmatrix, out=self.dmatrix)
+            if dx is not None:
+                product.backward_x(calls, dx)
         calls.add(np.add.reduce, dbiases, axis=0, out=self.dbias)
         return calls
 

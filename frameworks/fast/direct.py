@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.products import by_rows
-from frameworks.fast.scratch import Scratch
+from frameworks.fast.scratch import Room
 from frameworks.layers import Conv2D
 
 Pair = tuple[int, int]
@@ -33,10 +33,10 @@ class Direct:
         self.matrix[:] = self.conv.kernel.reshape(-1, len(self.matrix)).T
 
     def band(
-        self, x: np.ndarray, rows: slice, w: int, scratch: Scratch, keep: bool
+        self, x: np.ndarray, rows: slice, w: int, room: Room, keep: bool
     ) -> "DirectBand":
         """Return the product for some rows of windows of the images x."""
-        return DirectBand(self, x, rows, w, scratch, keep)
+        return DirectBand(self, x, rows, w, room, keep)
 
     def gather(self, dmatrix: np.ndarray) -> np.ndarray:
         """Return the gradient of the kernel from what the bands computed."""
@@ -52,10 +52,10 @@ class DirectBand:
         x: np.ndarray,
         rows: slice,
         w: int,
-        scratch: Scratch,
+        room: Room,
         keep: bool,
     ) -> None:
-        self.shared, self.rows, self.scratch = shared, rows, scratch
+        self.shared, self.rows, self.room = shared, rows, room
         (kh, kw, c, f), (ph, pw) = shared.conv.kernel.shape, shared.pool
         h, th, n = rows.stop - rows.start, kh + ph - 1, x.shape[3]
         row, channel, column, image = x.strides
@@ -65,14 +65,14 @@ class DirectBand:
             (ph * row, column, row, column, channel, pw * column, image),
         )
         shape = self.source.shape
-        self.copies = np.empty(shape, x.dtype) if keep else scratch.take("x", *shape)
+        self.copies = np.empty(shape, x.dtype) if keep else room.take(*shape)
         each_row, each_b, each_pixel_row = self.copies.strides[:3]
         self.columns = as_strided(
             self.copies,
             (ph, pw, h, kh * kw * c, w * n),
             (each_pixel_row, each_b, each_row, w * n * x.itemsize, x.itemsize),
         )
-        self.phases = scratch.take("phases", ph, pw, h, f, w * n)
+        self.phases = room.take(ph, pw, h, f, w * n)
 
     def forward(self, calls: Calls) -> None:
         """Compute the phases, without bias."""
@@ -81,7 +81,7 @@ class DirectBand:
 
     def backward_kernel(self, calls: Calls, dmatrix: np.ndarray) -> None:
         """Compute the gradient of the matrix from that of the phases."""
-        each = self.scratch.take("each", *self.phases.shape[:3], *dmatrix.shape)
+        each = self.room.take(*self.phases.shape[:3], *dmatrix.shape)
         a, b, out = by_rows(self.phases, self.columns, each)
         calls.add(np.matmul, a, b, out=out)
         each = each.reshape(-1, *dmatrix.shape)
@@ -91,7 +91,7 @@ class DirectBand:
         """Add the gradient of the images, from that of the phases, to dx."""
         h, pw, _, kw, c, w, n = self.source.shape
         ph, kh = len(self.phases), self.shared.conv.kernel.shape[0]
-        dcolumns = self.scratch.take("dcolumns", *self.columns.shape)
+        dcolumns = self.room.take(*self.columns.shape)
         calls.add(np.matmul, self.shared.matrix.T, self.phases, out=dcolumns)
         dcolumns = dcolumns.reshape(ph, pw, h, kh, kw, c, w, n)
         for i, j in np.ndindex(kh, kw):  # all windows' pixels, moved by (i, j)

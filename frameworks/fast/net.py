@@ -85,7 +85,8 @@ class FastNet:
     def backward(self, dlogits: np.ndarray) -> None:
         """(classes, n): leave the gradients of all weights with their layers."""
         arrays = [dlogits[:, share] for share in self.shares]
-        gradients, *others = self.team.call("backward", arrays)
+        with self.lock:
+            gradients, *others = self.team.call("backward", arrays)
         for more in others:
             add(gradients, more)
         for layer in self.weighted().values():

@@ -5,24 +5,41 @@ from math import prod
 import numpy as np
 from numpy.typing import DTypeLike
 
+LINE = 64  # bytes of a line of the cache
+
 
 class Scratch:
-    """Buffers by name; whoever takes a name last overwrites what was there.
+    """One buffer for the bands of all blocks, which come one after the other.
 
     What a core wrote a moment ago is still in its cache, and memory that is allocated
     anew for each call is not.
     """
 
-    def __init__(self, dtype: DTypeLike) -> None:
-        self.dtype = np.dtype(dtype)
-        self._buffers: dict[tuple[str, np.dtype], np.ndarray] = {}
+    def __init__(self) -> None:
+        self.buffer = np.empty(0, np.uint8)
+        self.needed = 0  # bytes, by the band that takes most
 
-    def take(
-        self, name: str, *shape: int, dtype: DTypeLike | None = None
-    ) -> np.ndarray:
-        """Return an array of that shape: the start of the buffer `name`."""
-        key = name, np.dtype(dtype or self.dtype)
-        size = prod(shape)
-        if key not in self._buffers or self._buffers[key].size < size:
-            self._buffers[key] = np.empty(size, key[1])
-        return self._buffers[key][:size].reshape(shape)
+    def fits(self) -> bool:
+        """Return whether all that was taken was in the buffer; if not, enlarge it."""
+        fits = self.needed <= len(self.buffer)
+        if not fits:
+            self.buffer = np.empty(self.needed, np.uint8)
+        return fits
+
+
+class Room:
+    """The buffer as one band sees it: what others have there is not its concern."""
+
+    def __init__(self, scratch: Scratch, dtype: DTypeLike) -> None:
+        self.scratch, self.dtype = scratch, np.dtype(dtype)
+        self.taken = 0
+
+    def take(self, *shape: int, dtype: DTypeLike | None = None) -> np.ndarray:
+        """Return an array of that shape, beside those that the band has taken."""
+        start, dtype = self.taken, np.dtype(dtype or self.dtype)
+        stop = start + prod(shape) * dtype.itemsize
+        self.taken = -(-stop // LINE) * LINE
+        self.scratch.needed = max(self.scratch.needed, stop)
+        if stop > len(self.scratch.buffer):
+            return np.empty(shape, dtype)
+        return self.scratch.buffer[start:stop].view(dtype).reshape(shape)

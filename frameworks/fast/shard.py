@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from frameworks.fast.block import Block, BlockShard
+from frameworks.fast.scratch import Scratch
 from frameworks.layers import Layer, Sequential
 
 
@@ -20,6 +21,7 @@ class Shard:
         layers: list[Layer],
         x: np.ndarray,
         band_bytes: int,
+        scratch: Scratch,
         keep: bool,
     ) -> None:
         """Serve images like x, (n, H, W, c); with `keep`, also backwards."""
@@ -27,14 +29,9 @@ class Shard:
         self.x = images = np.empty((H, c, W, n), x.dtype)
         self.blocks: list[BlockShard] = []
         for block in blocks:
-            self.blocks.append(BlockShard(block, images, band_bytes, keep))
+            self.blocks.append(BlockShard(block, images, band_bytes, scratch, keep))
             images = self.blocks[-1].out
         self.layers = Sequential(*map(_twin, layers))
-        if keep:
-            dout = None  # of the last block: the layers after it hand it over
-            for part in reversed(self.blocks):
-                part.prepare_backward(dout)
-                dout = part.dx
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """(n, H, W, c) -> (classes, n)."""
@@ -50,13 +47,14 @@ class Shard:
         """(classes, n) -> the gradient of each kernel and bias, in order."""
         d = self.layers.backward(dlogits)
         if self.blocks:
-            np.copyto(self.blocks[-1].dout, d.swapaxes(0, 1))
+            np.copyto(self.blocks[-1].out, d.swapaxes(0, 1))
         found: list[np.ndarray] = []
         for block in reversed(self.blocks):
             block.backward.run()
             found = block.gradients() + found
         for layer in self.layers.weighted().values():
             found += layer.dkernel, layer.dbias
+            del layer.dkernel, layer.dbias  # so that they can go when they are used
         return found
 
 

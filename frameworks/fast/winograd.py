@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.products import by_columns, by_rows
-from frameworks.fast.scratch import Scratch
+from frameworks.fast.scratch import Room
 from frameworks.layers import Conv2D
 
 # Lavin and Gray 2016, section 4.1: out = A (G k G' * B t B') A'. Here tiles and kernels
@@ -49,10 +49,10 @@ class Winograd:
         self.matrix[:] = self.kernel.swapaxes(1, 2)
 
     def band(
-        self, x: np.ndarray, rows: slice, w: int, scratch: Scratch, keep: bool
+        self, x: np.ndarray, rows: slice, w: int, room: Room, keep: bool
     ) -> "WinogradBand":
         """Return the product for some rows of windows of the images x."""
-        return WinogradBand(self, x, rows, w, scratch, keep)
+        return WinogradBand(self, x, rows, w, room, keep)
 
     def gather(self, dmatrix: np.ndarray) -> np.ndarray:
         """Return the gradient of the kernel from what the bands computed."""
@@ -69,10 +69,10 @@ class WinogradBand:
         x: np.ndarray,
         rows: slice,
         w: int,
-        scratch: Scratch,
+        room: Room,
         keep: bool,
     ) -> None:
-        self.shared, self.rows, self.scratch = shared, rows, scratch
+        self.shared, self.rows, self.room = shared, rows, room
         _, _, c, f = shared.conv.kernel.shape
         h, n = rows.stop - rows.start, x.shape[3]
         row, channel, column, image = x.strides
@@ -82,12 +82,10 @@ class WinogradBand:
             (row, column, 2 * row, channel, 2 * column, image),
         )
         shape = 16, h, c, w * n
-        self.tiles = scratch.take("tiles", *self.source.shape)
-        self.transformed = (
-            np.empty(shape, x.dtype) if keep else scratch.take("transformed", *shape)
-        )
-        self.products = scratch.take("products", 16, h, f, w * n)
-        self.phases = scratch.take("phases", 2, 2, h, f, w * n)
+        self.tiles = room.take(*self.source.shape)
+        self.transformed = np.empty(shape, x.dtype) if keep else room.take(*shape)
+        self.products = room.take(16, h, f, w * n)
+        self.phases = room.take(2, 2, h, f, w * n)
 
     def forward(self, calls: Calls) -> None:
         """Compute the phases, without bias."""
@@ -100,7 +98,7 @@ class WinogradBand:
     def backward_kernel(self, calls: Calls, dmatrix: np.ndarray) -> None:
         """Compute the gradient of the transformed kernel from that of the phases."""
         self._transform(calls, self.shared.A.T, self.phases, self.products)
-        each = self.scratch.take("each", *self.products.shape[:3], dmatrix.shape[2])
+        each = self.room.take(*self.products.shape[:3], dmatrix.shape[2])
         a, b, out = by_rows(self.products, self.transformed, each)
         calls.add(np.matmul, a, b, out=out)
         calls.add(np.add.reduce, each, axis=1, out=dmatrix)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from frameworks.fast.block import Block
+from frameworks.fast.scratch import Scratch
 from frameworks.fast.shard import Shard
 from frameworks.layers import Conv2D, Layer, MaxPool2D, ReLU, Sequential
 
@@ -34,6 +35,7 @@ class Worker:
         # Of the last two batches to predict, and to train on: their number and size.
         self.shards: list[tuple[Shards, Shards]] = [({}, {}), ({}, {})]
         self.active: list[Shard] = []
+        self.scratch = Scratch()
 
     def predict(self, x: np.ndarray) -> list[np.ndarray]:
         """(n, H, W, c) -> [logits (classes, n)]."""
@@ -61,13 +63,20 @@ class Worker:
             part = x[k : k + SHARD]
             key = k if keep else 0, len(part)  # to predict, one serves after the other
             found = now.get(key) or last.get(key) or before.get(key)
-            shard = now[key] = found or Shard(
-                self.blocks, self.layers, part, self.band_bytes, keep
-            )
+            shard = now[key] = found or self._shard(part, keep)
             outs.append(shard.forward(part))
             self.active.append(shard)
         self.shards[keep] = now, last
         return [np.concatenate(outs, axis=1)]
+
+    def _shard(self, x: np.ndarray, keep: bool) -> Shard:
+        """Return a shard for images like x, all of whose scratch is in one buffer."""
+        while True:
+            shard = Shard(
+                self.blocks, self.layers, x, self.band_bytes, self.scratch, keep
+            )
+            if self.scratch.fits():
+                return shard
 
 
 def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:

@@ -22,7 +22,7 @@ from frameworks.fast import net, processes, threads, worker
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
 from frameworks.fast.products import by_columns, by_rows
-from frameworks.fast.scratch import Scratch
+from frameworks.fast.scratch import Room, Scratch
 from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
 from frameworks.layers import Conv2D, MaxPool2D
@@ -190,7 +190,7 @@ class TestPieces:
         rows, found = slice(1, 3), []
         for product in (Direct(conv, (2, 2)), Winograd(conv)):
             product.prepare()
-            band = product.band(x, rows, 4, Scratch("float64"), keep=True)
+            band = product.band(x, rows, 4, Room(Scratch(), x.dtype), keep=True)
             calls, dmatrix = Calls(), np.empty_like(product.matrix)
             dx = np.zeros_like(x)
             band.forward(calls)
