@@ -52,8 +52,10 @@ def peak_memory_bytes() -> int:
 def threads_in_use() -> dict[str, int]:
     """Return the number of threads that each loaded library says it uses.
 
-    TensorFlow says 0 where it takes TF_NUM_INTRAOP_THREADS, and does not tell that
-    number; the threads that run its operations side by side are counted in the system.
+    TensorFlow says 0 where it takes a number from the environment, which is then that
+    one. The threads that run its operations side by side can be counted in the system,
+    but those that feed Keras with batches have the same name: only fewer than the
+    number tell anything.
     """
     from threadpoolctl import threadpool_info
 
@@ -61,16 +63,22 @@ def threads_in_use() -> dict[str, int]:
     if torch := sys.modules.get("torch"):
         found["torch"] = torch.get_num_threads()
     if tensorflow := sys.modules.get("tensorflow"):
-        threading = tensorflow.config.threading
-        found["tensorflow"] = threading.get_intra_op_parallelism_threads() or int(
-            os.environ.get("TF_NUM_INTRAOP_THREADS", 0)
-        )
-        if names := _thread_names():
-            found["tensorflow inter-op"] = names.count("tf_Compute")
+        says = tensorflow.config.threading
+        inside = says.get_intra_op_parallelism_threads()
+        beside = says.get_inter_op_parallelism_threads()
+        found["tensorflow"] = inside or _variable("TF_NUM_INTRAOP_THREADS")
+        beside = beside or _variable("TF_NUM_INTEROP_THREADS")
+        counted = thread_names().count("tf_Compute")
+        found["tensorflow inter-op"] = min(beside, counted or beside)
     return found
 
 
-def _thread_names() -> list[str]:
+def _variable(name: str) -> int:
+    """Return the number in an environment variable, or 0."""
+    return int(os.environ.get(name, 0))
+
+
+def thread_names() -> list[str]:
     """Return the names of this process's threads, where the system tells them."""
     names = []
     for task in Path("/proc/self/task").glob("*/comm"):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is imported
@@ -15,6 +16,8 @@ from models import MODELS
 
 
 def pytest_configure(config):
+    # A shell starts what runs in its background deaf to Ctrl-C, children included.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in MODELS:
         config.addinivalue_line("markers", f"{name}: runs {MODELS[name].__name__}")
     config.addinivalue_line("markers", "gpu: needs a CUDA device")

@@ -1,6 +1,7 @@
 """Child processes end as they should, and say why."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -51,6 +52,37 @@ def test_events_and_spec(run):
 def test_threads_are_set_before_the_child_starts(run):
     events, _ = run("emit('got', threads=os.environ['OMP_NUM_THREADS'])")
     assert events[0]["threads"] == "2"
+
+
+@pytest.mark.tf
+def test_tensorflow_takes_its_threads_from_the_environment(run):
+    """What it says is 0; the threads of its pool have a name."""
+    events, _ = run("""
+    import tensorflow
+    from comparison import environment
+    tensorflow.zeros(1)
+    emit("counted", threads=environment.thread_names().count("tf_Compute"))
+    emit("reported", threads=environment.threads_in_use())
+    """)
+    counted, reported = events
+    assert counted["threads"] == 2
+    assert reported["threads"]["tensorflow inter-op"] == 2
+    assert reported["threads"]["tensorflow"] == 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's allocator")
+def test_memory_is_not_returned_to_the_system_at_every_step(run):
+    """Four megabytes are used and freed 50 times; how many pages does that fetch."""
+    events, _ = run("""
+    from resource import RUSAGE_SELF, getrusage
+    for _ in range(60):
+        if _ == 10:
+            before = getrusage(RUSAGE_SELF).ru_minflt
+        one, two = b"1" * (2 << 20), b"2" * (2 << 20)
+        del one, two
+    emit("counted", faults=getrusage(RUSAGE_SELF).ru_minflt - before)
+    """)
+    assert events[0]["faults"] < 50 * 1024 / 10
 
 
 @pytest.mark.parametrize(
