@@ -36,6 +36,45 @@ def _weights(shape: tuple[int, int, int], network: Network, first: bool) -> list
     return [array.astype(np.float32) for array in found]
 
 
+def autograd(X: np.ndarray, y: np.ndarray, network: Network) -> Epoch:
+    """Autograd: derivatives of NumPy code, with a convolution like SciPy's.
+
+    That one turns the kernel around, as mathematics does, which costs the same.
+    """
+    import autograd.numpy as anp  # type: ignore[import-not-found]
+    from autograd import grad  # type: ignore[import-not-found]
+    from autograd.scipy.signal import convolve  # type: ignore[import-not-found]
+
+    weights = _weights(X.shape[1:], network, first=True)
+    blocks = len(network["filters"])
+    how = {"axes": ([2, 3], [2, 3]), "dot_axes": ([1], [1]), "mode": "valid"}
+
+    def loss(weights: Any, x: Any, labels: np.ndarray) -> Any:
+        for i in range(blocks):
+            kernel, bias = weights[2 * i : 2 * i + 2]
+            x = convolve(x, kernel, **how) + bias.reshape(1, -1, 1, 1)
+            n, f, h, w = (*x.shape[:2], x.shape[2] // 2, x.shape[3] // 2)
+            x = x[:, :, : 2 * h, : 2 * w].reshape(n, f, h, 2, w, 2)
+            x = anp.maximum(anp.max(anp.max(x, axis=5), axis=3), 0)
+        x = x.reshape(len(labels), -1)
+        for i in range(blocks, len(weights) // 2):
+            x = anp.dot(x, weights[2 * i]) + weights[2 * i + 1]
+            x = anp.maximum(x, 0) if 2 * i + 2 < len(weights) else x
+        top = anp.max(x, axis=1, keepdims=True)
+        sums = anp.log(anp.sum(anp.exp(x - top), axis=1)) + top[:, 0]
+        return anp.mean(sums - x[anp.arange(len(labels)), labels])
+
+    gradient = grad(loss)
+
+    def epoch() -> None:
+        for images, labels in _batches(X, y):
+            found = gradient(weights, images.transpose(0, 3, 1, 2), labels)
+            for weight, more in zip(weights, found, strict=True):
+                weight -= RATE * more
+
+    return epoch
+
+
 def mygrad(X: np.ndarray, y: np.ndarray, network: Network) -> Epoch:
     """MyGrad: an autograd for NumPy, with its own convolution."""
     import mygrad as mg  # type: ignore[import-not-found]
@@ -98,6 +137,7 @@ def smallpebble(X: np.ndarray, y: np.ndarray, network: Network) -> Epoch:
 
 
 PEERS: dict[str, Callable[[np.ndarray, np.ndarray, Network], Epoch]] = {
+    "autograd": autograd,
     "mygrad": mygrad,
     "smallpebble": smallpebble,
 }
