@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from comparison.code_length import ROOT, count
-from models import MODELS
+from frameworks.engines import ENGINES
+from models import MODELS, Skylark_CNN
 
 PAGE = ROOT / "models.py"  # read definition by definition, other files as a whole
 BASE = ROOT / "frameworks" / "base.py"  # given to all classes, counted for none
@@ -55,6 +56,8 @@ def count_class(file: Path, name: str, further: Iterable[str] = ()) -> dict[str,
 def _private(file: Path, name: str, further: Iterable[str]) -> dict[str, str]:
     """Return the source of what a class alone uses, by where it is."""
     definitions, files = _reach(file, name)
+    if file != PAGE and (PAGE, "Skylark_CNN") in definitions:
+        further = [ENGINES[Skylark_CNN().engine]]  # of a user's subclass
     files |= _closure(f for module in further if (f := _find(module, file)))
     files -= _closure([BASE])
     if file == PAGE:  # a user's class owns all that it takes from ours
