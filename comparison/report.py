@@ -17,6 +17,7 @@ from comparison.tables import Cell, Table
 from models import MODELS
 
 NAMES = ("model", "class")  # the columns that hold no numbers
+SHORT = 12  # characters of a cell that is not wrapped; an interval is longer
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:
@@ -38,13 +39,15 @@ def show(found: Mapping[str, Any], console: Console) -> None:
 def show_table(table: Table, console: Console) -> None:
     """Print one table; an interval stands below its number."""
     shown = TerminalTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in table.header:
+    for column, *cells in zip(table.header, *table.rows, strict=True):
         name = column in NAMES
+        short = all(len(str(cell)) <= SHORT for cell in cells)
         shown.add_column(
             column,
             justify="left" if name else "right",
-            min_width=12 if name else None,
+            min_width=SHORT if name and not short else None,
             overflow="fold",
+            no_wrap=short,  # Rich would narrow these too, and cut the last one off
         )
     for row in table.rows:
         shown.add_row(*map(_terminal_cell, row))

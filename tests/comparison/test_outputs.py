@@ -16,6 +16,7 @@ from comparison import beside, environment, outputs, report, results, sentences
 from comparison.code_length import ROOT
 from comparison.live import Live
 from comparison.summary import summarise
+from comparison.tables import Cell, Table
 from tests.comparison.test_compare import compare
 from tests.comparison.test_statistics import trial
 
@@ -183,6 +184,18 @@ def test_tables_fit(found, width):
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
+
+
+def test_the_last_column_is_not_cut_off():
+    """At 80 columns, where intervals need more room than there is."""
+    seconds, memory = Cell("10.86", "[10.74, 11.23]"), Cell("1,071", "[1,062, 1,170]")
+    header = ["model", "import s", "build s", "step s", "fit s", "peak MB", "lines"]
+    row = [Cell("Skylark_CNN"), *[seconds] * 4, memory, Cell("62"), Cell("1007")]
+    console = Console(width=80, record=True, file=io.StringIO())
+    report.show_table(Table([*header, "+ own"], [row]), console)
+    lines = [line.split() for line in console.export_text().splitlines()]
+    assert lines[1][-2:] == ["+", "own"]
+    assert lines[3][-2:] == ["62", "1007"]
 
 
 def test_two_runs_side_by_side(found):
