@@ -89,15 +89,21 @@ def run(rounds: int) -> dict[str, Any]:
 def draw(found: dict[str, Any], path: Path) -> None:
     """Draw time and memory over each size, both axes logarithmic."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
 
-    figure, rows = plt.subplots(2, len(found), figsize=(16, 6), layout="constrained")
+    figure, rows = plt.subplots(
+        2, len(found), sharey="row", figsize=(14, 6), layout="constrained"
+    )
     for row, unit in zip(rows, ("microseconds", "megabytes"), strict=True):
         for axes, (what, points) in zip(row, found.items(), strict=True):
             for name in CLASSES:
                 values = [value for value in points if name in points[value]]
                 costs = [max(points[value][name][unit], 0.1) for value in values]
                 axes.loglog([int(v) for v in values], costs, marker="o", label=name)
+            axes.set_xticks([int(v) for v in points], [f"{int(v):,}" for v in points])
+            axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel(what)
+            axes.grid(alpha=0.3)
         row[0].set_ylabel(f"{unit}{' an image' if unit == 'microseconds' else ''}")
     rows[0][0].legend()
     figure.savefig(path, metadata={"Date": None})
@@ -107,12 +113,13 @@ def main() -> None:
     """Measure, write benchmarks/growth.json, and draw."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
     parser.description = "Measure how the cost of training grows with each size."
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="0: draw the last ones")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     options = parser.parse_args()
-    found = run(options.rounds)
-    FILE.write_text(json.dumps(found, indent=1), "utf-8")
+    if options.rounds:
+        FILE.write_text(json.dumps(run(options.rounds), indent=1), "utf-8")
     if options.plot:
+        found = json.loads(FILE.read_text("utf-8"))
         draw(found, options.plot)
 
 
