@@ -17,7 +17,7 @@ from comparison.tables import Cell, Table
 from models import MODELS
 
 NAMES = ("model", "class")  # the columns that hold no numbers
-SHORT = 12  # characters of a cell that is not wrapped; an interval is longer
+NAME, NUMBER = 12, 8  # characters that are never wrapped
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:
@@ -40,15 +40,14 @@ def show_table(table: Table, console: Console) -> None:
     """Print one table; an interval stands below its number."""
     shown = TerminalTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column, *cells in zip(table.header, *table.rows, strict=True):
-        name = column in NAMES
-        short = all(len(str(cell)) <= SHORT for cell in cells)
-        shown.add_column(
-            column,
-            justify="left" if name else "right",
-            min_width=SHORT if name and not short else None,
-            overflow="fold",
-            no_wrap=short,  # Rich would narrow these too, and cut the last one off
-        )
+        # Rich would narrow every column, and then cut the last one off.
+        if column in NAMES:
+            lines = [column, *(c.text for c in cells), *(c.detail for c in cells)]
+            width = min(max(map(len, lines)), max(NAME, console.width // 6))
+            shown.add_column(column, width=width, overflow="fold")
+        else:
+            short = max(len(str(text)) for text in (column, *cells)) <= NUMBER
+            shown.add_column(column, justify="right", overflow="fold", no_wrap=short)
     for row in table.rows:
         shown.add_row(*map(_terminal_cell, row))
     console.print(shown)

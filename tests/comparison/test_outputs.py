@@ -178,6 +178,19 @@ def test_brackets_are_printed_not_read_as_markup(found):
 
 
 @pytest.mark.parametrize("width", [80, 200])
+def test_two_runs_fit_side_by_side(found, width):
+    for model, contestant in found["contestants"].items():
+        contestant |= {"title": f"package.module:{model}", "different": True}
+    console = Console(width=width, record=True, file=io.StringIO())
+    report.show_table(beside.table(found, found), console)
+    words = " ".join(console.export_text().split())
+    assert "(different" in words
+    assert words.count("img/s 1") + words.count("img/s 2") == 4
+    for row in beside.table(found, found).rows:
+        assert words.count(row[-1].text) >= 2  # of the first run, and of the second
+
+
+@pytest.mark.parametrize("width", [80, 200])
 def test_tables_fit(found, width):
     console = Console(width=width, record=True, file=io.StringIO())
     report.show(found, console)
