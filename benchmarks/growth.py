@@ -119,8 +119,7 @@ def main() -> None:
     if options.rounds:
         FILE.write_text(json.dumps(run(options.rounds), indent=1), "utf-8")
     if options.plot:
-        found = json.loads(FILE.read_text("utf-8"))
-        draw(found, options.plot)
+        draw(json.loads(FILE.read_text("utf-8")), options.plot)
 
 
 if __name__ == "__main__":

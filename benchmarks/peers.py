@@ -44,6 +44,7 @@ def autograd(X: np.ndarray, y: np.ndarray, network: Network) -> Epoch:
     import autograd.numpy as anp  # type: ignore[import-not-found]
     from autograd import grad  # type: ignore[import-not-found]
     from autograd.scipy.signal import convolve  # type: ignore[import-not-found]
+    from autograd.scipy.special import logsumexp  # type: ignore[import-not-found]
 
     weights = _weights(X.shape[1:], network, first=True)
     blocks = len(network["filters"])
@@ -60,9 +61,8 @@ def autograd(X: np.ndarray, y: np.ndarray, network: Network) -> Epoch:
         for i in range(blocks, len(weights) // 2):
             x = anp.dot(x, weights[2 * i]) + weights[2 * i + 1]
             x = anp.maximum(x, 0) if 2 * i + 2 < len(weights) else x
-        top = anp.max(x, axis=1, keepdims=True)
-        sums = anp.log(anp.sum(anp.exp(x - top), axis=1)) + top[:, 0]
-        return anp.mean(sums - x[anp.arange(len(labels)), labels])
+        right = x[anp.arange(len(labels)), labels]
+        return anp.mean(logsumexp(x, axis=1) - right)
 
     gradient = grad(loss)
 

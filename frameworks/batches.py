@@ -82,8 +82,8 @@ class Batches(Sequence[Batch]):
         """Return a buffer for a batch, which no batch that is still in use has.
 
         Memory that is allocated for each batch may come from the system page by page,
-        and then takes longer than the rest of this file: tf.data tells malloc to get it
-        there. With buffers, Keras's `fit` is 1.06 times as fast (network seed).
+        and then takes longer than the rest of this file: tf.data, which feeds Keras,
+        tells malloc to get it there.
         """
         for buffer in self.buffers:
             if getrefcount(buffer) == OURS:
