@@ -13,6 +13,10 @@ from frameworks.layers import Conv2D
 
 Pair = tuple[int, int]
 
+# Bytes of a band: somewhat more than a core's own cache holds. In smaller bands there
+# are more calls, between which threads wait for each other, and nothing is gained.
+BAND = 3 << 20
+
 
 class Block:
     """The layers, their sizes, and the kernel made ready for the product."""
@@ -25,7 +29,7 @@ class Block:
         winograd = Winograd.serves(conv, pool)
         self.product = Winograd(conv) if winograd else Direct(conv, pool)
 
-    def bands(self, n: int, band_bytes: int) -> list[slice]:
+    def bands(self, n: int) -> list[slice]:
         """Return the rows of windows of each band, for n images.
 
         A band is as many rows as leave what is computed for them in the cache until it
@@ -33,7 +37,7 @@ class Block:
         """
         h, w = self.windows
         bytes_a_row = self.product.floats_a_window * w * n * self.conv.kernel.itemsize
-        rows = max(1, band_bytes // bytes_a_row)
+        rows = max(1, BAND // bytes_a_row)
         return [slice(top, min(top + rows, h)) for top in range(0, h, rows)]
 
 
@@ -44,7 +48,6 @@ class BlockShard:
         self,
         block: Block,
         x: np.ndarray,
-        band_bytes: int,
         scratch: Scratch,
         keep: bool,
     ) -> None:
@@ -58,7 +61,7 @@ class BlockShard:
         (h, w), f, n = block.windows, block.conv.kernel.shape[3], x.shape[3]
         self.out = np.empty((h, f, w, n), x.dtype)
         self.bands = []
-        for rows in block.bands(n, band_bytes):
+        for rows in block.bands(n):
             room = Room(scratch, x.dtype)
             product = block.product.band(x, rows, w, room, keep)
             ph, _, *shape = product.phases.shape

@@ -50,13 +50,12 @@ class FastNet:
     def __init__(
         self, net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
     ) -> None:
-        self.net, self.image = net, image_shape[:2]
+        self.net = net
         self.jobs = threads.count() if n_jobs in (None, -1) else n_jobs
         self.forks = n_jobs is not None and self.jobs > 1
         if self.forks:
             _share(net)
-        alone = self.jobs == 1
-        workers = [Worker(net, self.image, alone=alone) for _ in range(self.jobs)]
+        workers = [Worker(net, image_shape[:2]) for _ in range(self.jobs)]
         self.threads = threads.Threads(workers)
         self.team: threads.Threads | processes.Processes = self.threads
         self.lock = Lock()  # the workers' memory is for one batch at a time
@@ -112,8 +111,7 @@ class FastNet:
             yield
             return
         weights = [w for layer in self.weighted().values() for w in _weights(layer)]
-        worker = Worker(self.net, self.image, alone=True)
-        self.team = processes.Processes(worker, weights)
+        self.team = processes.Processes(self.threads.workers[0], weights)
         try:
             yield
         finally:

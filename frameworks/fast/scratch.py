@@ -20,11 +20,12 @@ class Scratch:
         self.needed = 0  # bytes, by the band that takes most
 
     def fits(self) -> bool:
-        """Return whether all that was taken was in the buffer; if not, enlarge it."""
-        fits = self.needed <= len(self.buffer)
-        if not fits:
-            self.buffer = np.empty(self.needed, np.uint8)
-        return fits
+        """Return whether all that was taken was in the buffer."""
+        return self.needed <= len(self.buffer)
+
+    def enlarge(self) -> None:
+        """Make the buffer as large as what was taken; arrays of the old one stay."""
+        self.buffer = np.empty(self.needed, np.uint8)
 
 
 class Room:

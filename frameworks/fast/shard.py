@@ -1,12 +1,15 @@
 """A few images on their way through the network and back."""
 
 import copy
+from math import prod
 
 import numpy as np
 
 from frameworks.fast.block import Block, BlockShard
-from frameworks.fast.scratch import Scratch
+from frameworks.fast.scratch import LINE, Room, Scratch
 from frameworks.layers import Layer, Sequential
+
+ODD = 1  # a bit of the number of lines
 
 
 class Shard:
@@ -20,16 +23,16 @@ class Shard:
         blocks: list[Block],
         layers: list[Layer],
         x: np.ndarray,
-        band_bytes: int,
         scratch: Scratch,
         keep: bool,
     ) -> None:
         """Serve images like x, (n, H, W, c); with `keep`, also backwards."""
         n, H, W, c = x.shape
+        self.apart = _apart(Room(scratch, x.dtype), x)
         self.x = images = np.empty((H, c, W, n), x.dtype)
         self.blocks: list[BlockShard] = []
         for block in blocks:
-            self.blocks.append(BlockShard(block, images, band_bytes, scratch, keep))
+            self.blocks.append(BlockShard(block, images, scratch, keep))
             images = self.blocks[-1].out
         self.layers = Sequential(*map(_twin, layers))
 
@@ -37,7 +40,8 @@ class Shard:
         """(n, H, W, c) -> (classes, n)."""
         if not self.blocks:
             return self.layers.forward(x.transpose(3, 1, 2, 0))
-        np.copyto(self.x, x.transpose(1, 3, 2, 0))
+        np.copyto(self.apart, x)
+        np.copyto(self.x, self.apart.transpose(1, 3, 2, 0))
         for block in self.blocks:
             block.forward.run()
         out = self.blocks[-1].out.swapaxes(0, 1)  # (h, f, w, n) -> (f, h, w, n)
@@ -56,6 +60,19 @@ class Shard:
             found += layer.dkernel, layer.dbias
             del layer.dkernel, layer.dbias  # so that they can go when they are used
         return found
+
+
+def _apart(room: Room, x: np.ndarray) -> np.ndarray:
+    """Return an array like x whose images are an odd number of cache lines apart.
+
+    To put all images side by side, a pixel of each is read in turn. 32 x 32 x 3 floats
+    are 3 x 4096 bytes, and pixels so far apart share one set of the cache, where each
+    drives out another: 8 us an image instead of 1.5.
+    """
+    n, *shape = x.shape
+    lines = -(-prod(shape) * x.itemsize // LINE) | ODD
+    apart = room.take(n, lines * LINE // x.itemsize)
+    return apart[:, : prod(shape)].reshape(x.shape)
 
 
 def _twin(layer: Layer) -> Layer:

@@ -309,8 +309,9 @@ class TestProcesses:
 
     def test_the_bits_of_one_thread(self):
         """Where both cut a batch into the same shards."""
-        X, y = images((16, 16, 3), n=192)
-        settings = {"filters": (4, 16), "epochs": 2, "random_state": 0}
+        X, y = images((16, 16, 3), n=384)
+        settings = {"batch_size": 2 * worker.SHARD, "filters": (4, 16), "epochs": 2}
+        settings["random_state"] = 0
         one, two = (Skylark_CNN(n_jobs=n, **settings).fit(X, y) for n in (1, 2))
         assert largest_difference(one, two) == 0
         assert one.history_["loss"] == two.history_["loss"]
