@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from frameworks.fast.worker import Worker
 
-blas = ThreadpoolController()
+blas = ThreadpoolController().select(user_api="blas")
 
 
 class Threads:
@@ -76,7 +76,7 @@ def _do(number: int, call: Callable[[], Any], done: queue.SimpleQueue) -> None:
 
 def count() -> int:
     """Return how many threads BLAS may use, which is how many workers there are."""
-    allowed = [p["num_threads"] for p in blas.info() if p["user_api"] == "blas"]
+    allowed = [library["num_threads"] for library in blas.info()]
     return max(allowed, default=os.cpu_count() or 1)
 
 
