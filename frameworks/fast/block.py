@@ -13,8 +13,8 @@ from frameworks.layers import Conv2D
 
 Pair = tuple[int, int]
 
-# Bytes of a band: somewhat more than a core's own cache holds. In smaller bands there
-# are more calls, between which threads wait for each other, and nothing is gained.
+# Bytes of a band: somewhat more than a core's own cache holds, for smaller bands make
+# more calls, between which threads wait for each other.
 BAND = 3 << 20
 
 

@@ -38,14 +38,13 @@ class Shard:
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """(n, H, W, c) -> (classes, n)."""
-        if not self.blocks:
-            return self.layers.forward(x.transpose(3, 1, 2, 0))
         np.copyto(self.apart, x)
         np.copyto(self.x, self.apart.transpose(1, 3, 2, 0))
+        out = self.x
         for block in self.blocks:
             block.forward.run()
-        out = self.blocks[-1].out.swapaxes(0, 1)  # (h, f, w, n) -> (f, h, w, n)
-        return self.layers.forward(out)
+            out = block.out
+        return self.layers.forward(out.swapaxes(0, 1))  # (h, f, w, n) -> (f, h, w, n)
 
     def backward(self, dlogits: np.ndarray) -> list[np.ndarray]:
         """(classes, n) -> the gradient of each kernel and bias, in order."""

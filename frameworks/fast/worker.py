@@ -7,8 +7,8 @@ from frameworks.fast.scratch import Scratch
 from frameworks.fast.shard import Shard
 from frameworks.layers import Conv2D, Layer, MaxPool2D, ReLU, Sequential
 
-# Images: of more, what is kept for the backward pass is no longer in the cache when it
-# comes; 32 make twice the calls, and 0.92 of the speed on one core (both networks).
+# Images: of more, one row of windows is too much for a core's cache; of fewer, there
+# are too many calls for what each computes.
 SHARD = 64
 
 Shards = dict[tuple[int, int], Shard]

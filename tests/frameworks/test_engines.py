@@ -223,6 +223,20 @@ def test_memory_does_not_grow_with_the_sizes_that_were_predicted():
     assert sum(map(len, alone.shards[False])) <= 4
 
 
+def test_a_prediction_between_forward_and_backward_changes_nothing():
+    X, y = images((12, 12, 3), n=64)
+    net = Skylark_CNN(epochs=1, random_state=0, n_jobs=1).fit(X, y).net_
+    x = X.astype("float32").transpose(3, 1, 2, 0)
+    found = []
+    for between in (lambda: None, lambda: net.forward(x[..., :5])):
+        logits = net.forward(x, training=True)
+        between()
+        net.backward(logits)
+        found.append([layer.dkernel.copy() for layer in net.weighted().values()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 class TestThreads:
     def test_an_error_is_raised_after_all_have_ended(self):
         ended = []
@@ -310,9 +324,10 @@ class TestProcesses:
     def test_the_bits_of_one_thread(self):
         """Where both cut a batch into the same shards."""
         X, y = images((16, 16, 3), n=384)
-        settings = {"batch_size": 2 * worker.SHARD, "filters": (4, 16), "epochs": 2}
-        settings["random_state"] = 0
-        one, two = (Skylark_CNN(n_jobs=n, **settings).fit(X, y) for n in (1, 2))
+        settings = {"filters": (4, 16), "batch_size": 2 * worker.SHARD, "epochs": 2}
+        one, two = (
+            Skylark_CNN(n_jobs=n, random_state=0, **settings).fit(X, y) for n in (1, 2)
+        )
         assert largest_difference(one, two) == 0
         assert one.history_["loss"] == two.history_["loss"]
 
