@@ -35,12 +35,20 @@ class Room:
         self.scratch, self.dtype = scratch, np.dtype(dtype)
         self.taken = 0
 
-    def take(self, *shape: int, dtype: DTypeLike | None = None) -> np.ndarray:
+    def take(self, *shape: int) -> np.ndarray:
         """Return an array of that shape, beside those that the band has taken."""
-        start, dtype = self.taken, np.dtype(dtype or self.dtype)
-        stop = start + prod(shape) * dtype.itemsize
-        self.taken = -(-stop // LINE) * LINE
-        self.scratch.needed = max(self.scratch.needed, stop)
-        if stop > len(self.scratch.buffer):
-            return np.empty(shape, dtype)
-        return self.scratch.buffer[start:stop].view(dtype).reshape(shape)
+        start, size = self.taken, prod(shape) * self.dtype.itemsize
+        self.taken += _lines(size)
+        self.scratch.needed = max(self.scratch.needed, self.taken)
+        if self.taken > len(self.scratch.buffer):
+            return np.empty(shape, self.dtype)
+        return self.scratch.buffer[start : start + size].view(self.dtype).reshape(shape)
+
+    def share(self, last: np.ndarray) -> None:
+        """Let what is taken next lie where the array lies that was taken last."""
+        self.taken -= _lines(last.nbytes)
+
+
+def _lines(size: int) -> int:
+    """Return the bytes of all lines that `size` bytes touch."""
+    return -(-size // LINE) * LINE

@@ -82,9 +82,11 @@ class WinogradBand:
             (row, column, 2 * row, channel, 2 * column, image),
         )
         shape = 16, h, c, w * n
-        self.tiles = room.take(*self.source.shape)
         self.transformed = np.empty(shape, x.dtype) if keep else room.take(*shape)
         self.products = room.take(16, h, f, w * n)
+        self.tiles = room.take(*self.source.shape)
+        # Used up before the phases are written, and backwards written after they were.
+        room.share(self.tiles)
         self.phases = room.take(2, 2, h, f, w * n)
 
     def forward(self, calls: Calls) -> None:
