@@ -1,23 +1,35 @@
-"""A block of a benchmark: a function that is called in a fresh process."""
+"""A block of a benchmark: a function that is called in a fresh process.
+
+And what the benchmarks' commands share: a data set, a place for a table, an end.
+"""
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comparison import environment, process
 from comparison.report import replace_block
+
+if TYPE_CHECKING:
+    from data import Dataset
 
 Measured = dict[str, Any]
 
 
 def call(
-    function: Callable[..., Measured], /, threads: int = 0, **spec: Any
+    function: Callable[..., Measured],
+    /,
+    threads: int = 0,
+    variables: Mapping[str, str | None] | None = None,
+    **spec: Any,
 ) -> Measured:
     """Return what function(**spec) returns in a process of its own.
 
-    Its threads are as many as there are cores, unless said otherwise; where it fails,
-    the reason is returned under `error`.
+    Its threads are as many as there are cores, unless said otherwise; `variables` are
+    further environment variables, or None for one that is to be taken away. Where it
+    fails, the reason is returned under `error`.
     """
     events: list[Measured] = []
     ending = process.run(
@@ -25,8 +37,29 @@ def call(
         {"module": _module(function), "name": function.__name__, "spec": spec},
         threads=threads or environment.cores(),
         on_event=events.append,
+        environment=variables,
     )
     return events[0]["measured"] if ending.status == "ok" else {"error": ending.error}
+
+
+def load(name: str) -> "Dataset":
+    """Return a data set; where it cannot be had, end with a sentence."""
+    import data
+
+    try:
+        return data.load(name)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def command(main: Callable[[], None]) -> None:
+    """Call the main function of a benchmark; Ctrl-C ends it without a traceback."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nstopped; what was not finished is not written.", file=sys.stderr)
+        sys.exit(130)
 
 
 def place(text: str, name: str, pages: Iterable[Path]) -> None:

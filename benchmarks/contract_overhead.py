@@ -12,7 +12,7 @@ import statistics
 from time import perf_counter
 from typing import Any
 
-from benchmarks.blocks import Measured, call
+from benchmarks.blocks import Measured, call, command, load
 
 EPOCHS = 2
 
@@ -48,7 +48,6 @@ def measure(folder: str, name: str) -> Measured:
 
 def main() -> None:
     """Print the shares, medians over rounds in which the classes take turns."""
-    import data
     from models import MODELS
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.contract_overhead")
@@ -56,7 +55,7 @@ def main() -> None:
     parser.add_argument("dataset", nargs="?", default="cifar10")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    folder = data.load(options.dataset).folder
+    folder = load(options.dataset).folder
     shares: dict[str, list[float]] = {name: [] for name in MODELS}
     for _ in range(options.rounds):
         for name, found in shares.items():
@@ -68,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.blocks import Measured, call
+from benchmarks.blocks import Measured, call, command
 from comparison import environment
 
 FILE = Path(__file__).with_name("growth.json")
@@ -123,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

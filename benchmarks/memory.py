@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.blocks import Measured, call, place
+from benchmarks.blocks import Measured, call, command, load, place
 from comparison.plan import NETWORKS
 
 IMAGES = (3_200, 32_000)
@@ -82,15 +82,13 @@ def table(folder: Path) -> str:
 
 def main() -> None:
     """Print the table, or place it in a page."""
-    import data
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
     parser.description = "Measure what a fit takes beside weights and images."
     parser.add_argument("dataset", nargs="?", default="cifar10")
     parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
     options = parser.parse_args()
-    place(table(data.load(options.dataset).folder), "memory", options.pages)
+    place(table(load(options.dataset).folder), "memory", options.pages)
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

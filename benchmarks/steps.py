@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.blocks import Measured, call, place
+from benchmarks.blocks import Measured, call, command, load, place
 from comparison.plan import NETWORKS
 
 IMAGES, FEW, EPOCHS = {"seed": 12_800, "small": 3_200}, 128, 3
@@ -79,19 +79,17 @@ def run(folder: Path, network: str, rounds: int) -> str:
 
 def main() -> None:
     """Print the tables, or place them in a page."""
-    import data
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.steps")
     parser.description = "Measure what each step from loops to fast gains."
     parser.add_argument("dataset", nargs="?", default="cifar10")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
     options = parser.parse_args()
-    folder = data.load(options.dataset).folder
+    folder = load(options.dataset).folder
     for network in NETWORKS:
-        table = run(Path(folder), network, options.rounds)
+        table = run(folder, network, options.rounds)
         place(table, f"steps:{network}", options.pages)
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -49,7 +49,7 @@ def run(
     threads: int,
     on_event: Callable[[Event], None],
     timeout: float | None = None,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | None] | None = None,
 ) -> Ending:
     """Run `python -m module` on a spec, and hand on the events that it emits.
 
@@ -66,10 +66,11 @@ def run(
     timeout : float or None
         Seconds, after which the child is killed.
     environment : mapping or None
-        Further environment variables.
+        Further environment variables; None takes one away.
     """
-    variables = {name: str(threads) for name in THREADS}
+    variables = dict.fromkeys(THREADS, str(threads))
     variables |= ALLOCATOR | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+    wanted = os.environ | variables | dict(environment or {})
     with _stderr() as stderr:
         child = subprocess.Popen(
             [sys.executable, "-m", module],
@@ -78,7 +79,7 @@ def run(
             stderr=stderr,
             text=True,
             cwd=Path(__file__).parents[1],
-            env=os.environ | variables | dict(environment or {}),
+            env={name: value for name, value in wanted.items() if value is not None},
             start_new_session=True,  # Ctrl-C is the parent's alone
         )
         _running.add(child)

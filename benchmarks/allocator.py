@@ -1,0 +1,62 @@
+"""What the allocator's settings are worth: the same fit with glibc's own rules.
+
+    python -m benchmarks.allocator DATASET [--rounds 5] [--pages docs/fairness.md]
+
+Each class in fresh processes, in turns: with the fixed thresholds that every process of
+the comparison has (comparison/process.py), and without them. Images a second of the
+steady epochs; Linux with glibc only, elsewhere both are the same.
+"""
+
+import argparse
+from pathlib import Path
+from statistics import median
+
+from benchmarks.blocks import call, command, load, place
+from benchmarks.speed import OWN, measure
+from comparison.plan import NETWORKS
+from comparison.process import ALLOCATOR
+
+CLASSES = ("Skylark_CNN", *OWN.values())
+
+
+def table(folder: Path, network: str, rounds: int) -> str:
+    """Return one table, a row a class: images/s both ways, and their ratio."""
+    settings = {"own": dict.fromkeys(ALLOCATOR), "fixed": {}}
+    rates: dict[tuple[str, str], list[float]] = {}
+    for _ in range(rounds):
+        for name in CLASSES:
+            for how, variables in settings.items():
+                block = {"folder": str(folder), "network": network, "class": name}
+                found = call(measure, variables=variables, **block)
+                if "error" in found:
+                    raise RuntimeError(f"{name}: {found['error']}")
+                rates.setdefault((name, how), []).append(found["train"])
+    lines = ["| | own rules | range | fixed | range | own / fixed |"]
+    lines.append("|---|---:|---:|---:|---:|---:|")
+    for name in CLASSES:
+        own, fixed = rates[name, "own"], rates[name, "fixed"]
+        ratio = median(a / b for a, b in zip(own, fixed, strict=True))
+        lines.append(f"| {name} | {_cells(own)} | {_cells(fixed)} | {ratio:.2f} |")
+    return "\n".join(lines)
+
+
+def _cells(rates: list[float]) -> str:
+    return f"{median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f}"
+
+
+def main() -> None:
+    """Print the tables, or place them in a page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.allocator")
+    parser.description = "Measure a fit with and without the allocator's settings."
+    parser.add_argument("dataset", nargs="?", default="cifar10")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
+    options = parser.parse_args()
+    dataset = load(options.dataset)
+    for network in NETWORKS:
+        text = table(dataset.folder, network, options.rounds)
+        place(text, f"allocator:{network}", options.pages)
+
+
+if __name__ == "__main__":
+    command(main)

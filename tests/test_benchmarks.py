@@ -1,0 +1,31 @@
+"""The tables in the pages are those that the benchmarks have measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import speed
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "docs/fairness.md", ROOT / "docs/numpy-speed.md"]
+FOUND = json.loads(speed.FILE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("name", "text"), speed.page(FOUND).items())
+def test_tables_come_out_of_the_results(name, text):
+    block = f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
+    assert any(block in page.read_text("utf-8") for page in PAGES)
+
+
+def test_a_slow_loop_takes_part_in_one_round_only():
+    first = {
+        "TF_CNN": [{"train": 10}],
+        "tf: a": [{"train": 5}],
+        "tf: b": [{"train": 9}],
+    }
+    assert speed._is_slow("tf: a", first)
+    assert not speed._is_slow("tf: b", first)
+    assert not speed._is_slow("TF_CNN", first)
+    rounds = first | {"TF_CNN": [{"train": 10}] * 2, "tf: a": [{"train": 5}, {}]}
+    assert "| TF_CNN | a | 5 | 2.00 | 2.00 to 2.00 |" in speed.tuned(rounds)
