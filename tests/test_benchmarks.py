@@ -27,5 +27,5 @@ def test_a_slow_loop_takes_part_in_one_round_only():
     assert speed._is_slow("tf: a", first)
     assert not speed._is_slow("tf: b", first)
     assert not speed._is_slow("TF_CNN", first)
-    rounds = first | {"TF_CNN": [{"train": 10}] * 2, "tf: a": [{"train": 5}, {}]}
+    rounds = {"TF_CNN": [{"train": 10}, {"train": 8}], "tf: a": [{"train": 5}, {}]}
     assert "| TF_CNN | a | 5 | 2.00 | 2.00 to 2.00 |" in speed.tuned(rounds)
