@@ -15,7 +15,7 @@ check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/bench  ## measure the speed of everything in turns: ARGS=--quick for 2 minutes instead of 10
+bench: .venv/bench  ## measure the speed of everything in turns: ARGS=--quick for 2 minutes, not 11
 	$(BIN)/python -m benchmarks.speed $(ARGS) --pages README.md docs/fairness.md docs/numpy-speed.md
 
 docs: .venv/dev  ## write the API reference to docs/api; a warning is an error

@@ -6,7 +6,7 @@ Every measurement is a block in a fresh process; the contestants take turns, rou
 round, so that a machine that becomes slower does so for all. A ratio is taken within a
 round; tables show medians and ranges over the rounds. The machine's own limits (a large
 matrix product, a copy of memory) are measured in the same rounds. Three rounds take
-some 10 minutes on two cores; `--quick`, one round without the tuned loops, takes 2.
+some 11 minutes on two cores; `--quick`, one round without the tuned loops, takes 2.
 
 Training is all epochs of a `fit` but the first, shuffling, scaling and casting from
 uint8 included; prediction is `predict`, checks included. Written to
