@@ -33,7 +33,7 @@ class Block:
         """Return the rows of windows of each band, for n images.
 
         A band is as many rows as leave what is computed for them in the cache until it
-        is used: without bands 0.86 of the speed on one core (network small).
+        is used: without bands 0.83 of the speed on one core (network small).
         """
         h, w = self.windows
         bytes_a_row = self.product.floats_a_window * w * n * self.conv.kernel.itemsize

@@ -39,8 +39,7 @@ def why_not() -> str | None:
 class Processes:
     """A worker in this process and others in forked ones, for the time of a fit.
 
-    They do not wait for Python's lock: 1.2 times as fast as threads on both networks
-    (docs/numpy-speed.md).
+    They do not wait for Python's lock: 1.2 times as fast as threads (network seed).
     """
 
     def __init__(self, worker: Worker, weights: list[np.ndarray]) -> None:
