@@ -27,7 +27,7 @@ process.serve(work)
 def run(tmp_path):
     """Run a child with some body, and return its events and its ending."""
 
-    def run(body, **options):
+    def run(body, environment=(), **options):
         (tmp_path / "child.py").write_text(CHILD.format(body=body))
         events = []
         ending = process.run(
@@ -35,7 +35,7 @@ def run(tmp_path):
             {"value": 7},
             threads=2,
             on_event=events.append,
-            environment={"PYTHONPATH": str(tmp_path)},
+            environment={"PYTHONPATH": str(tmp_path), **dict(environment)},
             **options,
         )
         return events[:-1] if ending.status != "failed" else events, ending
@@ -52,6 +52,13 @@ def test_events_and_spec(run):
 def test_threads_are_set_before_the_child_starts(run):
     events, _ = run("emit('got', threads=os.environ['OMP_NUM_THREADS'])")
     assert events[0]["threads"] == "2"
+
+
+def test_variables_are_set_and_taken_away(run):
+    names = "OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"
+    body = f"emit('got', found=[os.environ.get(name) for name in {names}])"
+    events, _ = run(body, environment=dict(zip(names, ("7", None), strict=True)))
+    assert events[0]["found"] == ["7", None]
 
 
 @pytest.mark.tf
