@@ -7,11 +7,10 @@ the comparison has (comparison/process.py), and without them. Images a second of
 steady epochs; Linux with glibc only, elsewhere both are the same.
 """
 
-import argparse
 from pathlib import Path
 from statistics import median
 
-from benchmarks.blocks import call, command, load, place
+from benchmarks.blocks import call, command, load, options, place
 from benchmarks.speed import OWN, measure
 from comparison.plan import NETWORKS
 from comparison.process import ALLOCATOR
@@ -46,16 +45,15 @@ def _cells(rates: list[float]) -> str:
 
 def main() -> None:
     """Print the tables, or place them in a page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.allocator")
-    parser.description = "Measure a fit with and without the allocator's settings."
-    parser.add_argument("dataset", nargs="?", default="cifar10")
+    parser = options(
+        "allocator", "Measure a fit with and without the allocator's settings."
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
-    options = parser.parse_args()
-    dataset = load(options.dataset)
+    chosen = parser.parse_args()
+    dataset = load(chosen.dataset)
     for network in NETWORKS:
-        text = table(dataset.folder, network, options.rounds)
-        place(text, f"allocator:{network}", options.pages)
+        text = table(dataset.folder, network, chosen.rounds)
+        place(text, f"allocator:{network}", chosen.pages)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 And what the benchmarks' commands share: a data set, a place for a table, an end.
 """
 
+import argparse
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +41,15 @@ def call(
         environment=variables,
     )
     return events[0]["measured"] if ending.status == "ok" else {"error": ending.error}
+
+
+def options(name: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser of what all tables need: a data set, and the pages to go to."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.description = description
+    parser.add_argument("dataset", nargs="?", default="cifar10")
+    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
+    return parser
 
 
 def load(name: str) -> "Dataset":

@@ -7,12 +7,11 @@ memory (proportional where processes share it, from Linux's smaps) at the end of
 epoch, less that before the fit, less the weights. The images are mapped from disk.
 """
 
-import argparse
 import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, place
+from benchmarks.blocks import Measured, call, command, load, options, place
 from comparison.plan import NETWORKS
 
 IMAGES = (3_200, 32_000)
@@ -82,12 +81,9 @@ def table(folder: Path) -> str:
 
 def main() -> None:
     """Print the table, or place it in a page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
-    parser.description = "Measure what a fit takes beside weights and images."
-    parser.add_argument("dataset", nargs="?", default="cifar10")
-    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
-    options = parser.parse_args()
-    place(table(load(options.dataset).folder), "memory", options.pages)
+    parser = options("memory", "Measure what a fit takes beside weights and images.")
+    chosen = parser.parse_args()
+    place(table(load(chosen.dataset).folder), "memory", chosen.pages)
 
 
 if __name__ == "__main__":

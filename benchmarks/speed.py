@@ -13,7 +13,6 @@ uint8 included; prediction is `predict`, checks included. Written to
 benchmarks/results.json; `--pages` puts the tables where a page has room for them.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, place
+from benchmarks.blocks import Measured, call, command, load, options, place
 from comparison import environment
 from comparison.plan import NETWORKS
 
@@ -224,21 +223,18 @@ def page(found: Mapping[str, Any]) -> dict[str, str]:
 
 def main() -> None:
     """Measure, write benchmarks/results.json, print or place the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
-    parser.description = "Measure the speed of everything, in turns."
-    parser.add_argument("dataset", nargs="?", default="cifar10")
+    parser = options("speed", "Measure the speed of everything, in turns.")
     parser.add_argument("--quick", action="store_true", help="1 round, no tuned loops")
-    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
-    options = parser.parse_args()
-    dataset = load(options.dataset)
+    chosen = parser.parse_args()
+    dataset = load(chosen.dataset)
     found = {
         "environment": environment.describe(environment.cores()),
         "dataset": dataset.name,
-        "rounds": run(dataset.folder, options.quick),
+        "rounds": run(dataset.folder, chosen.quick),
     }
     FILE.write_text(json.dumps(found, indent=1), "utf-8")
     for name, text in page(found).items():
-        place(text, name, options.pages)
+        place(text, name, chosen.pages)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ Each engine; and the fast one with each trick left out, by its own constant. All
 turns, each block in a fresh process; medians over the rounds.
 """
 
-import argparse
 import importlib
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, place
+from benchmarks.blocks import Measured, call, command, load, options, place
 from comparison.plan import NETWORKS
 
 IMAGES, FEW, EPOCHS = {"seed": 12_800, "small": 3_200}, 128, 3
@@ -79,16 +78,13 @@ def run(folder: Path, network: str, rounds: int) -> str:
 
 def main() -> None:
     """Print the tables, or place them in a page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.steps")
-    parser.description = "Measure what each step from loops to fast gains."
-    parser.add_argument("dataset", nargs="?", default="cifar10")
+    parser = options("steps", "Measure what each step from loops to fast gains.")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pages", type=Path, nargs="*", default=[], metavar="PAGE")
-    options = parser.parse_args()
-    folder = load(options.dataset).folder
+    chosen = parser.parse_args()
+    folder = load(chosen.dataset).folder
     for network in NETWORKS:
-        table = run(folder, network, options.rounds)
-        place(table, f"steps:{network}", options.pages)
+        table = run(folder, network, chosen.rounds)
+        place(table, f"steps:{network}", chosen.pages)
 
 
 if __name__ == "__main__":
