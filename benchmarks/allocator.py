@@ -20,13 +20,13 @@ CLASSES = ("Skylark_CNN", *OWN.values())
 
 def table(folder: Path, network: str, rounds: int) -> str:
     """Return one table, a row a class: images/s both ways, and their ratio."""
+    block = {"folder": str(folder), "network": network, "predict": ()}
     settings = {"own": dict.fromkeys(ALLOCATOR), "fixed": {}}
     rates: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):
         for name in CLASSES:
             for how, variables in settings.items():
-                block = {"folder": str(folder), "network": network, "class": name}
-                found = call(measure, variables=variables, **block)
+                found = call(measure, variables=variables, **block | {"class": name})
                 if "error" in found:
                     raise RuntimeError(f"{name}: {found['error']}")
                 rates.setdefault((name, how), []).append(found["train"])

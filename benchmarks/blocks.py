@@ -8,13 +8,11 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import data
 from comparison import environment, process
 from comparison.report import replace_block
-
-if TYPE_CHECKING:
-    from data import Dataset
 
 Measured = dict[str, Any]
 
@@ -52,10 +50,8 @@ def options(name: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def load(name: str) -> "Dataset":
+def load(name: str) -> data.Dataset:
     """Return a data set; where it cannot be had, end with a sentence."""
-    import data
-
     try:
         return data.load(name)
     except (ValueError, OSError) as error:

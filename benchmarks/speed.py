@@ -84,7 +84,7 @@ def _measure_class(X: Any, y: Any, network: Any, **block: Any) -> Measured:
     )
     model.fit(X, y)
     found = {"train": len(X) * (EPOCHS - 1) / sum(model.history_["seconds"][1:])}
-    for size in BATCHES:
+    for size in block.get("predict", BATCHES):
         times = max(3, min(50, 3000 // size))
         batches = [X[i * size : (i + 1) * size].copy() for i in range(times)]
         model.predict(batches[0])

@@ -66,7 +66,7 @@ def _apart(room: Room, x: np.ndarray) -> np.ndarray:
 
     To put all images side by side, a pixel of each is read in turn. 32 x 32 x 3 floats
     are 3 x 4096 bytes, and pixels so far apart share one set of the cache, where each
-    drives out another: without the odd number, 0.76 of the speed on one core (seed).
+    drives out another: without the odd number, 0.77 of the speed on one core (seed).
     """
     n, *shape = x.shape
     lines = -(-prod(shape) * x.itemsize // LINE) | ODD
