@@ -13,7 +13,7 @@ import numpy as np
 
 from comparison import process
 from frameworks.lazy import load
-from frameworks.weights import glorot_uniform
+from frameworks.weights import draw, kinds
 
 DTYPE = "float64"
 BATCH_SIZE, BATCHES, EPOCHS = 32, 6, 8  # the last batch of each epoch is short
@@ -153,7 +153,7 @@ def _rows(y: np.ndarray) -> np.ndarray:
 def _draw(like: Evidence) -> Evidence:
     """Return new weights of the same shapes; no bias is zero, for zeros hide errors."""
     rng = np.random.default_rng(0)
-    weights = glorot_uniform(like, rng)
+    weights = draw(kinds(like), rng)
     for name, array in weights.items():
         if name.endswith(".bias"):
             weights[name] = rng.uniform(-0.1, 0.1, array.shape).astype(array.dtype)

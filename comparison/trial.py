@@ -32,7 +32,7 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
 
     import data
     from comparison import environment
-    from frameworks.devices import synchronise
+    from frameworks.libraries import synchronise
 
     Model = find_class(spec)
     dataset = data.Dataset.open(spec["folder"])

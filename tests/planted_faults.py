@@ -54,8 +54,8 @@ class Dampening(Torch_CNN):
 class SoftmaxTwice(TF_CNN):
     """Probabilities are handed to a loss that expects logits."""
 
-    def forward(self, x, layer="output"):
-        out = super().forward(x, layer)
+    def forward(self, x, layer="output", training=False):
+        out = super().forward(x, layer, training)
         return tf.nn.softmax(out) if layer == "output" else out
 
 
@@ -119,7 +119,7 @@ class OtherLearningRate(Skylark_CNN):
     def build(self):
         super().build()
         self.optimizer_ = SGD(
-            self.net_.weighted().values(),
+            self.layers_.weighted().values(),
             learning_rate=1.01 * self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
