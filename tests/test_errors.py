@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from models import Skylark_CNN
 
 X = np.random.default_rng(0).uniform(-1, 1, (12, 6, 5, 3))
