@@ -14,18 +14,12 @@ from typing import Any
 from rich.console import Console
 
 import data
-from comparison import (
-    beside,
-    contestants,
-    environment,
-    outputs,
-    report,
-    results,
-    runner,
-)
+from comparison import contestants, results, runner
 from comparison.contestants import Contestant
-from comparison.live import Live
 from comparison.plan import NETWORKS, Plan
+from comparison.processes import environment
+from comparison.report import beside, outputs, terminal
+from comparison.report.live import Live
 from models import MODELS
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -56,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return show(given["show"], console)
         if "count_only" in given:
             names = given.get("models", DEFAULTS["models"])
-            report.show_count(contestants.find_all(names), console)
+            terminal.show_count(contestants.find_all(names), console)
             return DONE
         return run(given, console)
     except (ValueError, OSError) as error:
@@ -115,7 +109,7 @@ def finish(
     except (OSError, RuntimeError) as error:
         print(f"compare.py: {reason(error)}; {again}", file=sys.stderr)
         return SOME_FAILED
-    report.show(found, live.console)
+    terminal.show(found, live.console)
     if not live.quiet:
         live.console.print(f"{folder / results.FILE}", highlight=False, markup=False)
     failed = [t for t in found["trials"] if t["status"] == "failed"]
@@ -128,9 +122,9 @@ def show(folders: Sequence[Path], console: Console) -> int:
         raise ValueError("--show takes one folder, or two.")
     runs = [results.read(folder) for folder in folders]
     if len(runs) == 1:
-        report.show(runs[0], console)
+        terminal.show(runs[0], console)
         return DONE
-    report.show_table(beside.table(*runs), console)
+    terminal.show_table(beside.table(*runs), console)
     for number, folder in enumerate(folders, 1):
         console.print(f"{number}: {folder}", highlight=False, markup=False)
     for difference in beside.differences(*runs):

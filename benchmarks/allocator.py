@@ -3,8 +3,8 @@
     python -m benchmarks.allocator DATASET [--rounds 5] [--pages docs/fairness.md]
 
 Each class in fresh processes, in turns: with the fixed thresholds that every process of
-the comparison has (comparison/process.py), and without them. Images a second of the
-steady epochs; Linux with glibc only, elsewhere both are the same.
+the comparison has (comparison/processes/process.py), and without them. Images a second
+of the steady epochs; Linux with glibc only, elsewhere both are the same.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.blocks import call, command, load, options, place
 from benchmarks.speed import OWN, measure
 from comparison.plan import NETWORKS
-from comparison.process import ALLOCATOR
+from comparison.processes.process import ALLOCATOR
 
 CLASSES = ("Skylark_CNN", *OWN.values())
 

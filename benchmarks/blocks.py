@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import data
-from comparison import environment, process
-from comparison.report import replace_block
+from comparison.processes import environment, process
+from comparison.report.readme import replace_block
 
 Measured = dict[str, Any]
 

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.blocks import Measured, call, command
-from comparison import environment
+from comparison.processes import environment
 
 FILE = Path(__file__).with_name("growth.json")
 POINTS: dict[str, list[int]] = {

@@ -21,8 +21,8 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.blocks import Measured, call, command, load, options, place
-from comparison import environment
 from comparison.plan import NETWORKS
+from comparison.processes import environment
 
 FILE = Path(__file__).with_name("results.json")
 IMAGES = {"seed": 12_800, "small": 3_200}  # an epoch of each block

@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from comparison import code_length, environment, private_code, process, proof, results
+from comparison import results
 from comparison.contestants import Contestant
-from comparison.live import Live
+from comparison.counting.classes import count_all
+from comparison.counting.code_length import ROOT
 from comparison.plan import Plan
-from comparison.summary import summarise
+from comparison.processes import environment, process
+from comparison.report.live import Live
+from comparison.sameness import proof
+from comparison.statistics.summary import summarise
 from data import Dataset
 
 
@@ -42,7 +46,7 @@ def start(
         "note": note,
         "settings": asdict(plan),
         "contestants": {c.name: about(c) for c in contestants},
-        "code": code(contestants),
+        "code": count_all(contestants),
         "sameness": None,
         "trials": [],
         "summary": {},
@@ -51,7 +55,7 @@ def start(
 
 def version() -> str:
     """Return the version of this project."""
-    text = (code_length.ROOT / "pyproject.toml").read_text("utf-8")
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
     return tomllib.loads(text)["project"]["version"]
 
 
@@ -64,20 +68,6 @@ def about(contestant: Contestant) -> dict[str, Any]:
         "environment": contestant.environment,
         "as_written": contestant.foreign,
         "different": False,
-    }
-
-
-def code(contestants: Sequence[Contestant]) -> dict[str, Any]:
-    """Return the count of each contestant's code, and its definition."""
-    return {
-        "definition": code_length.DEFINITION,
-        "version": code_length.VERSION,
-        "classes": {
-            contestant.name: private_code.count_class(
-                contestant.file, contestant.class_name, contestant.further
-            )
-            for contestant in contestants
-        },
     }
 
 
@@ -188,7 +178,7 @@ def _try(
 
     live.started(contestant.name, seed)
     ending = process.run(
-        "comparison.trial",
+        "comparison.processes.trial",
         contestant.spec()
         | {
             "folder": str(dataset.folder),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from frameworks.libraries import LIBRARIES
 from models import Skylark_CNN
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from frameworks.libraries import LIBRARIES
 from tests.conftest import model_params
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from comparison.code_length import ROOT, count
-from comparison.private_code import count_class
+from comparison.counting.code_length import ROOT, count
+from comparison.counting.private_code import count_class
 from models import MODELS
 
 FIXTURES = {  # source -> lines, statements, tokens

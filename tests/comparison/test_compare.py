@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from comparison import report, results, sentences
-from comparison.code_length import ROOT
+from comparison import results
+from comparison.counting.code_length import ROOT
+from comparison.report import readme, sentences
 
 QUICK = ["--dataset", "digits", "--epochs", "2", "--seeds", "1", "--threads", "1"]
 SKYLARK = [*QUICK, "--models", "skylark"]
@@ -260,4 +261,4 @@ def test_a_failed_proof_is_said(skylark_run):
 
 def test_the_readmes_counts_are_fresh():
     text = Path(ROOT, "README.md").read_text("utf-8")
-    assert report.replace_block(text, "table:count", report.markdown_count()) == text
+    assert readme.replace_block(text, "table:count", readme.markdown_count()) == text

@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from comparison import results, sameness
-from comparison.code_length import ROOT, count
+from comparison import results
 from comparison.contestants import BACKENDS, ENGINES, find
-from comparison.private_code import count_class
+from comparison.counting.code_length import ROOT, count
+from comparison.counting.private_code import count_class
+from comparison.sameness import evidence
 from models import Skylark_CNN
 from tests.comparison.test_compare import QUICK, SKYLARK, compare
 
@@ -209,8 +210,8 @@ def test_a_file_that_is_no_python(mine):
 
 
 def test_float32_limits_catch_what_is_no_rounding():
-    worst = {name: limit * 1.01 for name, limit in sameness.LIMITS_FLOAT32.items()}
-    assert not sameness.verdict(worst, "float32")
-    assert not sameness.verdict(dict.fromkeys(worst, np.nan), "float32")
-    assert sameness.verdict(dict.fromkeys(worst, 1e-6), "float32")
-    assert not sameness.verdict(dict.fromkeys(worst, 1e-6))
+    worst = {name: limit * 1.01 for name, limit in evidence.LIMITS_FLOAT32.items()}
+    assert not evidence.verdict(worst, "float32")
+    assert not evidence.verdict(dict.fromkeys(worst, np.nan), "float32")
+    assert evidence.verdict(dict.fromkeys(worst, 1e-6), "float32")
+    assert not evidence.verdict(dict.fromkeys(worst, 1e-6))

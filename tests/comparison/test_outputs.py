@@ -12,11 +12,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from comparison import beside, environment, outputs, report, results, sentences
-from comparison.code_length import ROOT
-from comparison.live import Live
-from comparison.summary import summarise
-from comparison.tables import Cell, Table
+from comparison import results
+from comparison.counting.code_length import ROOT
+from comparison.processes import environment
+from comparison.report import beside, outputs, sentences, terminal
+from comparison.report.live import Live
+from comparison.report.tables import Cell, Table
+from comparison.statistics.summary import summarise
 from tests.comparison.test_compare import compare
 from tests.comparison.test_statistics import trial
 
@@ -172,7 +174,7 @@ def test_citation_is_of_this_version():
 
 def test_brackets_are_printed_not_read_as_markup(found):
     console = Console(width=80, record=True, file=io.StringIO())
-    report.show(found, console)
+    terminal.show(found, console)
     text = " ".join(console.export_text().split())
     assert "median [bootstrap 95 % interval]" in text
 
@@ -182,7 +184,7 @@ def test_two_runs_fit_side_by_side(found, width):
     for model, contestant in found["contestants"].items():
         contestant |= {"title": f"package.module:{model}", "different": True}
     console = Console(width=width, record=True, file=io.StringIO())
-    report.show_table(beside.table(found, found), console)
+    terminal.show_table(beside.table(found, found), console)
     words = " ".join(console.export_text().split())
     assert "(different" in words
     assert words.count("img/s 1") + words.count("img/s 2") == 4
@@ -193,7 +195,7 @@ def test_two_runs_fit_side_by_side(found, width):
 @pytest.mark.parametrize("width", [80, 200])
 def test_tables_fit(found, width):
     console = Console(width=width, record=True, file=io.StringIO())
-    report.show(found, console)
+    terminal.show(found, console)
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
@@ -205,7 +207,7 @@ def test_the_last_column_is_not_cut_off():
     header = ["model", "import s", "build s", "step s", "fit s", "peak MB", "lines"]
     row = [Cell("Skylark_CNN"), *[seconds] * 4, memory, Cell("62"), Cell("1007")]
     console = Console(width=80, record=True, file=io.StringIO())
-    report.show_table(Table([*header, "+ own"], [row]), console)
+    terminal.show_table(Table([*header, "+ own"], [row]), console)
     lines = [line.split() for line in console.export_text().splitlines()]
     assert lines[1][-2:] == ["+", "own"]
     assert lines[3][-2:] == ["62", "1007"]
@@ -229,7 +231,7 @@ def test_shown_again_it_is_the_same(found, tmp_path):
     done = compare("--show", tmp_path)
     assert done.returncode == 0, done.stderr
     console = Console(width=80, record=True, file=io.StringIO())
-    report.show(found, console)
+    terminal.show(found, console)
     assert done.stdout == console.export_text()
 
 
@@ -249,7 +251,10 @@ def test_a_graphics_card_is_written_down(tmp_path):
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 550.54'\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    code = "from comparison import environment; print(environment.describe(1)['gpu'])"
+    code = (
+        "from comparison.processes import environment\n"
+        "print(environment.describe(1)['gpu'])\n"
+    )
     path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -265,7 +270,10 @@ def test_a_graphics_card_is_written_down(tmp_path):
 def test_memory_is_the_process_own():
     """A parent with 300 MB more does not make its child heavier."""
     ballast = bytearray(300_000_000)
-    code = "from comparison import environment as e; print(e.peak_memory_bytes())"
+    code = (
+        "from comparison.processes import environment\n"
+        "print(environment.peak_memory_bytes())\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )

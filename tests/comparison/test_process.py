@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from comparison import process
+from comparison.processes import process
 
 CHILD = """
 import os, sys
-from comparison import process
+from comparison.processes import process
 
 def work(spec, emit):
     print("a framework prints this")
@@ -66,7 +66,7 @@ def test_tensorflow_takes_its_threads_from_the_environment(run):
     """What it says is 0; the threads of its pool have a name."""
     events, _ = run("""
     import tensorflow
-    from comparison import environment
+    from comparison.processes import environment
     tensorflow.zeros(1)
     emit("counted", threads=environment.thread_names().count("tf_Compute"))
     emit("reported", threads=environment.threads_in_use())
@@ -119,7 +119,7 @@ def test_the_child_ends_with_its_parent(tmp_path):
     body = "emit('pid', pid=os.getpid()); import time; time.sleep(600)"
     (tmp_path / "child.py").write_text(CHILD.format(body=body))
     code = (
-        "from comparison import process\n"
+        "from comparison.processes import process\n"
         "process.run('child', {}, threads=1,\n"
         "    on_event=lambda e: print(e['pid'], flush=True))\n"
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from comparison import sameness
+from comparison.sameness import evidence
 from models import MODELS, Skylark_CNN
 from tests.conftest import model_params
 from tests.planted_faults import FAULTS, Rounded
@@ -24,7 +24,7 @@ def images():
 
 
 def gather(Model, images, **network):
-    return sameness.gather(Model, *images, network)
+    return evidence.gather(Model, *images, network)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -32,8 +32,8 @@ def gather(Model, images, **network):
 def test_the_classes_are_one_network(Model, network, images):
     settings = NETWORKS[network]
     found = gather(Model, images, **settings)
-    worst = sameness.deviations(found, gather(Skylark_CNN, images, **settings))
-    assert sameness.verdict(worst), worst
+    worst = evidence.deviations(found, gather(Skylark_CNN, images, **settings))
+    assert evidence.verdict(worst), worst
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_the_classes_are_one_network(Model, network, images):
 )
 def test_every_planted_fault_is_caught(Fault, images):
     reference = gather(Skylark_CNN, images)
-    worst = sameness.deviations(gather(Fault, images), reference)
-    caught = [name for name, limit in sameness.LIMITS.items() if worst[name] > limit]
-    assert not sameness.verdict(worst)
+    worst = evidence.deviations(gather(Fault, images), reference)
+    caught = [name for name, limit in evidence.LIMITS.items() if worst[name] > limit]
+    assert not evidence.verdict(worst)
     assert caught[0] == FAULTS[Fault]
     if Fault is not Rounded:  # which is what float32 would do
-        assert not sameness.verdict(worst, "float32")
+        assert not evidence.verdict(worst, "float32")
 
 
 def test_nan_is_no_proof(images):
     reference = gather(Skylark_CNN, images)
     broken = reference | {"losses": reference["losses"] * np.nan}
-    assert not sameness.verdict(sameness.deviations(broken, reference))
+    assert not evidence.verdict(evidence.deviations(broken, reference))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from comparison import statistics
-from comparison.summary import summarise
+from comparison.statistics import significance
+from comparison.statistics.summary import summarise
 
 RIVALS = 3
 
@@ -27,18 +27,18 @@ def test_rate_of_false_winners(rounds):
     rng = np.random.default_rng(rounds)
     runs = 300
     false = sum(
-        any(row["differs"] for row in statistics.compare(simulate(rng, rounds)))
+        any(row["differs"] for row in significance.compare(simulate(rng, rounds)))
         for _ in range(runs)
     )
     print(f"{rounds} rounds: {false / runs:.1%} false winners")
-    assert false / runs <= (0.07 if rounds >= statistics.MIN_ROUNDS else 0)
+    assert false / runs <= (0.07 if rounds >= significance.MIN_ROUNDS else 0)
 
 
 @pytest.mark.parametrize(("rounds", "found"), [(5, 0), (6, 1), (10, 1)])
 def test_a_real_difference_is_found(rounds, found):
     """Half as fast again, with 2 % of noise: seen from six rounds on, never before."""
     rng = np.random.default_rng(0)
-    runs = [statistics.compare(simulate(rng, rounds, 1.5, 0.02)) for _ in range(20)]
+    runs = [significance.compare(simulate(rng, rounds, 1.5, 0.02)) for _ in range(20)]
     shares = [row["differs"] for run in runs for row in run]
     assert abs(np.mean(shares) - found) < 0.2
     medians = [row["median"] for run in runs for row in run]
@@ -48,7 +48,7 @@ def test_a_real_difference_is_found(rounds, found):
 def test_one_rival_that_differs_does_not_lend_it_to_others():
     rng = np.random.default_rng(0)
     ratio = np.array([[2.0], [1.0], [1.0]])
-    runs = [statistics.compare(simulate(rng, 8, ratio)) for _ in range(200)]
+    runs = [significance.compare(simulate(rng, 8, ratio)) for _ in range(200)]
     differs = np.array([[row["differs"] for row in run] for run in runs])
     assert differs[:, 0].mean() > 0.95
     assert differs[:, 1:].any(1).mean() <= 0.07
@@ -57,17 +57,17 @@ def test_one_rival_that_differs_does_not_lend_it_to_others():
 def test_p_values_are_exact():
     """Six rounds that agree: the signs, and all of them exchanged, of 64."""
     same = np.full((6, 1), 0.1)
-    assert statistics.simultaneous_p_values(same) == pytest.approx([2 / 64])
-    assert statistics.simultaneous_p_values(np.zeros((6, 2))) == pytest.approx([1, 1])
+    assert significance.simultaneous_p_values(same) == pytest.approx([2 / 64])
+    assert significance.simultaneous_p_values(np.zeros((6, 2))) == pytest.approx([1, 1])
 
 
 def test_one_disturbed_round_does_not_hide_a_difference():
     ratios = [0.57, 0.84, 0.55, 0.02, 0.51, 0.59], [0.06, 0.06, 0.07, 0.05, 0.06, 0.06]
-    assert [row["differs"] for row in statistics.compare(ratios)] == [True, True]
+    assert [row["differs"] for row in significance.compare(ratios)] == [True, True]
 
 
 def test_many_rounds_use_random_exchanges():
-    p = statistics.simultaneous_p_values(np.full((40, 1), 0.1))
+    p = significance.simultaneous_p_values(np.full((40, 1), 0.1))
     assert 0 < p[0] < 0.001
 
 
@@ -77,20 +77,20 @@ def test_coverage_of_the_interval(rounds):
     rng = np.random.default_rng(rounds)
     inside = 0
     for _ in range(300):
-        low, high = statistics.spread(rng.standard_t(3, rounds).tolist())["interval"]
+        low, high = significance.spread(rng.standard_t(3, rounds).tolist())["interval"]
         inside += low <= 0 <= high
     assert inside / 300 >= 0.9
 
 
 def test_few_values_have_no_interval():
-    assert statistics.spread([1.0]) == {
+    assert significance.spread([1.0]) == {
         "median": 1.0,
         "min": 1.0,
         "max": 1.0,
         "interval": None,
     }
-    assert statistics.spread([1.0, 2.0, 4.0, 5.0, 6.0])["interval"] is None
-    assert statistics.spread([3.0] * 6)["interval"] == (3.0, 3.0)
+    assert significance.spread([1.0, 2.0, 4.0, 5.0, 6.0])["interval"] is None
+    assert significance.spread([3.0] * 6)["interval"] == (3.0, 3.0)
 
 
 def trial(model, seed, speed, status="ok"):

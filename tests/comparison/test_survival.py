@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from comparison import results
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from tests.comparison.test_compare import SKYLARK, compare
 
 KILLS = 200

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import data
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from data.__main__ import main
 from data.export import export
 from tests.data.test_folder import fill

@@ -14,7 +14,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from data import cache
 from tests.data import tiny
 from tests.data.server import serving

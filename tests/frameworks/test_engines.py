@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from sklearn.datasets import load_digits
 
-from comparison.code_length import ROOT
+from comparison.counting.code_length import ROOT
 from frameworks import engines
 from frameworks.fast import net, processes, threads, worker
 from frameworks.fast.calls import Calls

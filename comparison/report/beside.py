@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comparison.tables import Cell, Table, name, speed
+from comparison.report.tables import Cell, Table, name, speed
 
 COLUMNS = ("test acc.", "train img/s", "predict img/s")
 OWN = {"models", "reference", "allow_different"}  # what each run's rows show anyway

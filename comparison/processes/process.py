@@ -78,7 +78,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             env={name: value for name, value in wanted.items() if value is not None},
             start_new_session=True,  # Ctrl-C is the parent's alone
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from comparison import process
+from comparison.processes import process
 from frameworks.lazy import load
 
 
@@ -31,7 +31,7 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     import numpy as np
 
     import data
-    from comparison import environment
+    from comparison.processes import environment
     from frameworks.libraries import synchronise
 
     Model = find_class(spec)

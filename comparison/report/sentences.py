@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comparison.proof import explain
-from comparison.statistics import MIN_ROUNDS
+from comparison.sameness.proof import explain
+from comparison.statistics.significance import MIN_ROUNDS
 
 
 def conditions(found: Mapping[str, Any]) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from comparison import results, sentences, tables
-from comparison.summary import MEASURES, SPEEDS
-from comparison.tables import Cell, Table
+from comparison import results
+from comparison.report import sentences, tables
+from comparison.report.tables import Cell, Table
+from comparison.statistics.summary import MEASURES, SPEEDS
 
 
 def write(found: Mapping[str, Any], folder: Path) -> None:

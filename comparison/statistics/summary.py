@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from comparison import statistics
+from comparison.statistics import significance
 
 MEASURES = {
     "test_accuracy": ("test_accuracy",),
@@ -38,8 +38,8 @@ def summarise(
     -------
     dict
         For each model: `trials` (how many finished), `error` (the first, or None), each
-        of MEASURES as a `statistics.spread`, `parameters`, and `ratios`: for each of
-        SPEEDS what `statistics.compare` gives, where there are rounds in common.
+        of MEASURES as a `significance.spread`, `parameters`, and `ratios`: for each of
+        SPEEDS what `significance.compare` gives, where there are rounds in common.
     """
     trials = list(trials)
     rows = {model: _row([t for t in trials if t["model"] == model]) for model in models}
@@ -59,7 +59,7 @@ def _row(trials: list[Trial]) -> dict[str, Any]:
         values = [_value(trial, measure) for trial in finished]
         known = [value for value in values if value is not None]
         if known:
-            row[measure] = statistics.spread(known)
+            row[measure] = significance.spread(known)
     if finished:
         row["parameters"] = finished[0]["parameters"]
     return row
@@ -82,7 +82,7 @@ def _ratios(
         return {}
     base = finished[reference]
     ratios = [[finished[rival][s] / base[s] for s in common] for rival in rivals]
-    return dict(zip(rivals, statistics.compare(ratios), strict=True))
+    return dict(zip(rivals, significance.compare(ratios), strict=True))
 
 
 def _value(trial: Trial, measure: str) -> Any:

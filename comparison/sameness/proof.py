@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from comparison import environment, process
 from comparison.contestants import Contestant, find
-from comparison.sameness import (
+from comparison.processes import environment, process
+from comparison.sameness.evidence import (
     BATCHES,
     DTYPE,
     EPOCHS,
@@ -62,7 +62,7 @@ def prove(
                 "file": str(file),
             }
             return file, process.run(
-                "comparison.sameness",
+                "comparison.sameness.evidence",
                 spec | contestant.spec(),
                 threads=threads,
                 on_event=lambda event: None,

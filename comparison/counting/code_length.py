@@ -14,7 +14,7 @@ DEFINITION = (
     "formatted by ruff at 88 columns; statements of the syntax tree; tokens: names, "
     "operators, numbers, strings (an f-string is one); bytes of the lines under gzip"
 )
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COUNTED = {token.OP, token.NAME, token.NUMBER, token.STRING}
 
 Count = dict[str, int]

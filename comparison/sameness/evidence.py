@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from comparison import process
+from comparison.processes import process
 from frameworks.lazy import load
 from frameworks.weights import draw, kinds
 
@@ -129,7 +129,7 @@ def verdict(worst: Mapping[str, float], dtype: str = DTYPE) -> bool:
 
 def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     """Write one class's evidence to a file: the work of a child process."""
-    from comparison.trial import find_class
+    from comparison.processes.trial import find_class
     from data import Dataset
 
     if spec["framework"]:

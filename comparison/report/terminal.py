@@ -1,9 +1,6 @@
-"""What a person reads after a run, and the tables of README.md."""
+"""What a person reads after a run, on a terminal or in a pipe."""
 
-import argparse
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -11,10 +8,10 @@ from rich.console import Console
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from comparison import outputs, results, runner, sentences, tables
-from comparison.contestants import Contestant, find_all
-from comparison.tables import Cell, Table
-from models import MODELS
+from comparison.contestants import Contestant
+from comparison.counting.classes import count_all
+from comparison.report import sentences, tables
+from comparison.report.tables import Cell, Table
 
 NAMES = ("model", "class")  # the columns that hold no numbers
 NAME, NUMBER = 12, 8  # characters that are never wrapped
@@ -55,7 +52,7 @@ def show_table(table: Table, console: Console) -> None:
 
 def show_count(contestants: Sequence[Contestant], console: Console) -> None:
     """Print how long the classes are, now."""
-    code = runner.code(contestants)
+    code = count_all(contestants)
     titles = {contestant.name: contestant.title for contestant in contestants}
     table = tables.count(code, titles)
     methods = -len(tables.METHODS)
@@ -67,54 +64,6 @@ def show_count(contestants: Sequence[Contestant], console: Console) -> None:
         console.print(f"as written, in any format: {', '.join(foreign)}", markup=False)
 
 
-def markdown_count() -> str:
-    """Return how long the four classes and the engines are, now, for README.md."""
-    contestants = find_all([*MODELS, "skylark:plain", "skylark:loops"])
-    code = runner.code(contestants)
-    titles = {contestant.name: contestant.title for contestant in contestants}
-    table = outputs.markdown_table(tables.count(code, titles))
-    return f"{table}\n\n{sentences.count(code, titles)}"
-
-
-def replace_block(text: str, name: str, block: str) -> str:
-    """Return `text` with a new block between <!-- name --> and <!-- /name -->.
-
-    Raises
-    ------
-    ValueError
-        The text has no such marks.
-    """
-    pattern = rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)"
-    text, found = re.subn(
-        pattern, lambda m: f"{m[1]}{block}\n{m[2]}", text, count=1, flags=re.DOTALL
-    )
-    if not found:
-        raise ValueError(f"there is no block <!-- {name} --> ... <!-- /{name} -->.")
-    return text
-
-
-def main() -> None:
-    """Write README.md's tables."""
-    parser = argparse.ArgumentParser(prog="python -m comparison.report")
-    parser.description = "Write the counts, and the tables of runs, into a README."
-    parser.add_argument("readme", type=Path)
-    parser.add_argument(
-        "runs", nargs="*", metavar="NAME=DIR", help="put DIR's table into block NAME"
-    )
-    arguments = parser.parse_args()
-    text = arguments.readme.read_text("utf-8")
-    text = replace_block(text, "table:count", markdown_count())
-    for run in arguments.runs:
-        name, _, folder = run.partition("=")
-        block = outputs.markdown(results.read(Path(folder)))
-        text = replace_block(text, f"table:{name}", block)
-    arguments.readme.write_text(text, "utf-8")
-
-
 def _terminal_cell(cell: Cell) -> Text:
     text = Text(cell.text, style="bold" if cell.bold else "")
     return text.append(f"\n{cell.detail}") if cell.detail else text
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from comparison.code_length import ROOT, count
+from comparison.counting.code_length import ROOT, count
 from frameworks.engines import ENGINES
 from models import MODELS, Skylark_CNN
 
