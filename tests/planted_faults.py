@@ -150,19 +150,19 @@ class Rounded(Skylark_CNN):
 
 # Each fault, and the first check that catches it.
 FAULTS = {
-    MissingReLU: "logits_max_abs",
-    ReLUAfterPool: "logits_max_abs",
-    TransposedImages: "logits_max_abs",
-    OtherFlatten: "logits_max_abs",
+    MissingReLU: "outputs_max_rel",
+    ReLUAfterPool: "outputs_max_rel",
+    TransposedImages: "outputs_max_rel",
+    OtherFlatten: "outputs_max_rel",
     Dampening: "loss_max_rel",
-    SoftmaxTwice: "logits_max_abs",
+    SoftmaxTwice: "outputs_max_rel",
     SummedLoss: "gradient_max_rel",
     DroppedLastBatch: "loss_max_rel",
     OtherShuffle: "loss_max_rel",
     ShuffledBatches: "loss_max_rel",
     DecayedBiases: "gradient_max_rel",
     OtherLearningRate: "gradient_max_rel",
-    UnscaledImages: "logits_max_abs",
+    UnscaledImages: "outputs_max_rel",
     IgnoredWeights: "gradient_max_rel",
-    Rounded: "logits_max_abs",
+    Rounded: "outputs_max_rel",
 }

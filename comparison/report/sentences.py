@@ -130,7 +130,7 @@ def _deviations(same: Mapping[str, Any]) -> str:
         if measured:
             outputs, gradients, losses = (
                 f"{max(v[name] for v in measured):.0e}"
-                for name in ("logits_max_abs", "gradient_max_rel", "loss_max_rel")
+                for name in ("outputs_max_rel", "gradient_max_rel", "loss_max_rel")
             )
             parts.append(
                 f"in {dtype}: outputs within {outputs}, gradients within {gradients}, "
