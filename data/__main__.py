@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data import Dataset, Limits, cache, digits, image_size, load
-from data.catalogue import KNOWN
+from data import Dataset, Limits, cache, image_size, load
+from data.download.limits import DEFAULTS
 from data.export import export
-from data.limits import DEFAULTS
+from data.published import digits
+from data.published.catalogue import KNOWN
 
 DONE, WRONG_USE, INTERRUPTED = 0, 2, 130
 

@@ -5,10 +5,12 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from data import digits, folder, named, npz
-from data.catalogue import KNOWN
 from data.dataset import Dataset
-from data.limits import DEFAULTS, Limits
+from data.download.limits import DEFAULTS, Limits
+from data.formats import npz
+from data.own import image_folder
+from data.published import digits, sources
+from data.published.catalogue import KNOWN
 
 NAMES = (*KNOWN, "digits")
 
@@ -54,13 +56,15 @@ def load(
     if image_size is not None and (is_named or is_file):
         raise ValueError(f"an image size is for a folder of images, not for {name}.")
     if str(name) in KNOWN:
-        return named.load(KNOWN[str(name)], data_dir, mirror, limits)
+        return sources.load(KNOWN[str(name)], data_dir, mirror, limits)
     if is_named:
         return digits.load()
     if is_file:
         return npz.load(path)
     if str(name) and (path.is_dir() or len(path.parts) > 1):
-        return folder.load(path, None if image_size is None else _pair(image_size))
+        return image_folder.load(
+            path, None if image_size is None else _pair(image_size)
+        )
     close = difflib.get_close_matches(str(name).lower(), NAMES, 1, 0)
     raise ValueError(
         f"there is no data set {str(name)!r}: did you mean {close[0]!r}? Known are "

@@ -11,7 +11,7 @@ import data
 from comparison.code_length import ROOT
 from data.__main__ import main
 from data.export import export
-from tests.data.test_folder import fill
+from tests.data.test_image_folder import fill
 
 
 @pytest.fixture(autouse=True)

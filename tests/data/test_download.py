@@ -5,8 +5,8 @@ import time
 import pytest
 
 from data.dataset import Unavailable
-from data.download import fetch
-from data.limits import Limits
+from data.download.fetch import fetch
+from data.download.limits import Limits
 from tests.data import tiny
 from tests.data.server import serving
 

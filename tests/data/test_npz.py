@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import data
-from data import npz
+from data.formats import npz
 from tests.data import tiny
 from tests.data.test_hostile import Runs
 

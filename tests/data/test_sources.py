@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from data import cache, named
+from data import cache
 from data.dataset import ARRAYS, Dataset, Unavailable, write
-from data.limits import Limits
+from data.download.limits import Limits
+from data.published import sources
 from tests.data import tiny
 from tests.data.server import serving
 from tests.data.test_hostile import Runs
@@ -39,7 +40,7 @@ def load(server):
 
     def load(kind="good", data_dir=None, **options):
         known, _ = tiny.known([server.url(kind, tiny.NAME)])
-        return named.load(known, data_dir, limits=LIMITS, **options)
+        return sources.load(known, data_dir, limits=LIMITS, **options)
 
     return load
 

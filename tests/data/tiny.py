@@ -9,9 +9,9 @@ from functools import partial
 
 import numpy as np
 
-from data import cifar
-from data.archive import Archive
-from data.known import Known, Layout
+from data.download.archive import Archive
+from data.formats import cifar_batches
+from data.published.specification import Known, Layout
 
 CLASSES = ("cat", "dog")
 TRAIN, TEST = (30, 20), (6, 4)
@@ -114,7 +114,7 @@ def known(urls=(), content=None):
         folder=FOLDER,
         files=dict.fromkeys((*BATCHES, "test_batch"), 1 << 20),
         decode=partial(
-            cifar.pickles, train=BATCHES, test=("test_batch",), labels="labels"
+            cifar_batches.pickles, train=BATCHES, test=("test_batch",), labels="labels"
         ),
     )
     packed = tar_gz(binary_files(found), "cifar-10-batches-bin")
@@ -123,7 +123,7 @@ def known(urls=(), content=None):
         folder="cifar-10-batches-bin",
         files=dict.fromkeys(("data_batch_1.bin", "test_batch.bin"), 1 << 20),
         decode=partial(
-            cifar.binary,
+            cifar_batches.binary,
             train=("data_batch_1.bin",),
             test=("test_batch.bin",),
             label_bytes=1,

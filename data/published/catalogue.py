@@ -3,9 +3,9 @@
 A mean or std is the one that is published to four digits, or none.
 """
 
-from data import layouts
-from data.class_names import CIFAR10, CIFAR100, DIGITS, FASHION, HIRAGANA
-from data.known import Known
+from data.published import layouts
+from data.published.class_names import CIFAR10, CIFAR100, DIGITS, FASHION, HIRAGANA
+from data.published.specification import Known
 
 KNOWN = {
     known.name: known

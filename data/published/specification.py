@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.archive import Archive
 from data.dataset import Arrays
+from data.download.archive import Archive
 
 TOLERANCE = 1e-4  # means and stds are published with four digits
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from data import unpickle
 from data.dataset import Arrays
+from data.formats import cifar_pickle
 
 SIDE, CHANNELS = 32, 3
 PIXELS = SIDE * SIDE * CHANNELS
@@ -18,7 +18,9 @@ def pickles(
     labels: str,
 ) -> Arrays:
     """Return the arrays of the python version; `labels` is their key."""
-    return _join(files, train, test, lambda content: unpickle.batch(content, labels))
+    return _join(
+        files, train, test, lambda content: cifar_pickle.batch(content, labels)
+    )
 
 
 def binary(

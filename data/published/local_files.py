@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data import npz, unpack
 from data.dataset import Arrays
-from data.known import Known, Layout
+from data.formats import npz, unpack
+from data.published.specification import Known, Layout
 
 
 @dataclass(frozen=True)

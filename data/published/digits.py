@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from data.cache import prepare
-from data.class_names import DIGITS
 from data.dataset import Dataset, write
+from data.published.class_names import DIGITS
 
 TRAIN, TEST = 1437, 360
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data import images
 from data.cache import prepare
 from data.dataset import Dataset, Unavailable, write_about, write_array
+from data.own import parallel_decoding
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm"}
 TEST_SHARE = 5  # one image of so many is for testing
@@ -48,7 +48,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     """
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}.")
-    if not images.can_decode():
+    if not parallel_decoding.can_decode():
         raise Unavailable("Pillow, which reads images, is missing: pip install pillow")
     path = path.resolve()
     classes, parts = _parts(path)
@@ -59,7 +59,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
 
     def make(folder: Path) -> None:
         files = {part: [e.path for e in entries] for part, entries in parts.items()}
-        images.write(path, files, size, folder)
+        parallel_decoding.write(path, files, size, folder)
         for part, entries in parts.items():
             labels = np.array([entry.label for entry in entries])
             write_array(folder / f"y_{part}.npy", labels.shape, labels.dtype, [labels])
@@ -117,7 +117,7 @@ def _entries(folder: Path, classes: list[str]) -> list[Picture]:
         for label, name in enumerate(classes)
         for path in sorted(_images(folder / name))
     ]
-    digests = images.in_threads(_sha256, [path for path, _ in found])
+    digests = parallel_decoding.in_threads(_sha256, [path for path, _ in found])
     return [
         Picture(path, label, digest)
         for (path, label), digest in zip(found, digests, strict=True)

@@ -243,10 +243,10 @@ def test_one_folder_is_split_by_content(top, tmp_path, below):
 
 def test_the_cache_goes_by_content(split, monkeypatch):
     first = data.load(split)
-    from data import images
+    from data.own import parallel_decoding
 
     decoded = []
-    monkeypatch.setattr(images, "pixels", lambda *_: decoded.append(1))
+    monkeypatch.setattr(parallel_decoding, "pixels", lambda *_: decoded.append(1))
     (split / "train" / "cat" / "a.png").touch()
     assert data.load(split).folder == first.folder
     assert decoded == []

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from data.catalogue import KNOWN
+from data.published.catalogue import KNOWN
 from tests.data import tiny
 
 

@@ -8,13 +8,14 @@ import os
 import time
 from pathlib import Path
 
-from data import cache, local
-from data.archive import Archive
+from data import cache
 from data.dataset import Arrays, Dataset, Unavailable, write
-from data.download import fetch
-from data.known import Known
-from data.limits import DEFAULTS, Limits
+from data.download.archive import Archive
+from data.download.fetch import fetch
+from data.download.limits import DEFAULTS, Limits
 from data.progress import note
+from data.published import local_files
+from data.published.specification import Known
 
 
 def load(
@@ -57,7 +58,7 @@ def _from_folder(known: Known, folder: Path) -> tuple[Arrays, str] | None:
         raise FileNotFoundError(
             f"there is no folder {folder}, which --data-dir or SKYLARK_DATA names."
         )
-    for found in local.search(known, folder):
+    for found in local_files.search(known, folder):
         try:
             arrays = found.read()
             known.check(arrays)
@@ -84,7 +85,7 @@ def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Array
             f"{known.name} cannot be had: {error}. With {names} in a folder, name that "
             "with --data-dir; with another address of them, --mirror."
         ) from None
-    arrays = local.decode(layout, paths)
+    arrays = local_files.decode(layout, paths)
     known.check(arrays)
     return arrays, f"{', '.join(path.name for path in paths)}, verified by SHA-256"
 
