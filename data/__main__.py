@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data import Dataset, Limits, cache, image_size, load
 from data.download.limits import DEFAULTS
-from data.export import export
+from data.formats import npz
 from data.published import digits
 from data.published.catalogue import KNOWN
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.action == "get":
             _get(options)
         else:
-            export(_load(options.name, options), options.file)
+            npz.export(_load(options.name, options), options.file)
             print(options.file)
     except (ValueError, OSError) as error:
         print(f"python -m data: {error}", file=sys.stderr)

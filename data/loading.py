@@ -7,8 +7,7 @@ from pathlib import Path
 
 from data.dataset import Dataset
 from data.download.limits import DEFAULTS, Limits
-from data.formats import npz
-from data.own import image_folder
+from data.own import image_folder, npz_file
 from data.published import digits, sources
 from data.published.catalogue import KNOWN
 
@@ -60,7 +59,7 @@ def load(
     if is_named:
         return digits.load()
     if is_file:
-        return npz.load(path)
+        return npz_file.load(path)
     if str(name) and (path.is_dir() or len(path.parts) > 1):
         return image_folder.load(
             path, None if image_size is None else _pair(image_size)

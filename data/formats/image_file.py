@@ -15,6 +15,15 @@ class Unreadable(Exception):  # noqa: N818, it is what the file is
     """A file is no image; the message, without the file's name, says why."""
 
 
+def can_decode() -> bool:
+    """Return whether Pillow is installed."""
+    try:
+        import PIL  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
 def is_grey(path: Path) -> bool:
     """Return whether an image has one channel, from its header; or Unreadable."""
     from PIL import Image, UnidentifiedImageError

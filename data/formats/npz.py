@@ -1,6 +1,6 @@
-"""One's own arrays: an .npz file with x_train, y_train, x_test and y_test."""
+"""NumPy's .npz with Keras's keys x_train, y_train, x_test, y_test: read and written."""
 
-import hashlib
+import os
 import re
 import shutil
 import zipfile
@@ -9,41 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data.cache import prepare
-from data.dataset import ARRAYS, Arrays, Dataset, write_about
+from data.dataset import ARRAYS, Arrays, Dataset
 
 # What zipfile raises for a file that is damaged, encrypted or packed otherwise.
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-
-
-def load(path: Path) -> Dataset:
-    """Return the arrays of a file, extracted once so that they can be memory-mapped.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        It is not such a file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-
-    def make(folder: Path) -> None:
-        _extract(path, folder)
-        arrays = _open(path, folder)
-        labels = np.unique(np.concatenate([arrays["y_train"], arrays["y_test"]]))
-        write_about(
-            folder,
-            name=path.stem,
-            source=path.name,
-            classes=[str(label) for label in labels],
-            sha256=digest,
-        )
-
-    return prepare(f"{path.stem}-{digest[:16]}", make)
 
 
 def read(path: Path) -> Arrays:
@@ -57,7 +26,57 @@ def read(path: Path) -> Arrays:
     return arrays
 
 
-def _extract(path: Path, folder: Path) -> None:
+def extract(path: Path, folder: Path) -> Arrays:
+    """Extract a file's arrays into a folder, and return them memory-mapped.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, lacks an array, would not fit on the disk, or holds something
+        other than images and labels.
+    """
+    _copy_members(path, folder)
+    try:
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ARRAYS
+        }
+    except (EOFError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds an array that cannot be read: {error}"
+        ) from None
+    _check(path, arrays)
+    return arrays
+
+
+def export(dataset: Dataset, path: Path) -> None:
+    """Write x_train, y_train, x_test and y_test into a new .npz file, whole or not.
+
+    Raises
+    ------
+    ValueError
+        Its name does not end in .npz.
+    FileExistsError
+        There is such a file; it is left as it is.
+    FileNotFoundError
+        There is no such folder to put it into.
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"{path} does not end in .npz.")
+    if path.exists():
+        raise FileExistsError(f"{path} exists: name another file, or remove it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, **{name: getattr(dataset, name) for name in ARRAYS})
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _copy_members(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive, folder)
@@ -102,20 +121,6 @@ def _role(key: str) -> str:
     if kind.startswith(("label", "target", "y")):
         return f"y_{part}"
     return f"x_{part}" if kind.startswith(("image", "data", "x")) else ""
-
-
-def _open(path: Path, folder: Path) -> Arrays:
-    try:
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ARRAYS
-        }
-    except (EOFError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds an array that cannot be read: {error}"
-        ) from None
-    _check(path, arrays)
-    return arrays
 
 
 def _check(path: Path, arrays: Arrays) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from data.cache import prepare
 from data.dataset import Dataset, Unavailable, write_about, write_array
+from data.formats import image_file
 from data.own import parallel_decoding
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm"}
@@ -48,7 +49,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     """
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}.")
-    if not parallel_decoding.can_decode():
+    if not image_file.can_decode():
         raise Unavailable("Pillow, which reads images, is missing: pip install pillow")
     path = path.resolve()
     classes, parts = _parts(path)

@@ -64,15 +64,6 @@ def write(
         raise ValueError(_several(top, sizes))
 
 
-def can_decode() -> bool:
-    """Return whether Pillow is installed."""
-    try:
-        import PIL  # noqa: F401
-    except ModuleNotFoundError:
-        return False
-    return True
-
-
 def in_threads(
     function: Callable[[Item], Result], items: Iterable[Item]
 ) -> list[Result]:
