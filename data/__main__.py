@@ -12,7 +12,7 @@ from data import Dataset, Limits, cache, image_size, load
 from data.download.limits import DEFAULTS
 from data.formats import npz
 from data.published import digits
-from data.published.catalogue import KNOWN
+from data.published.catalogue import CATALOGUE
 
 DONE, WRONG_USE, INTERRUPTED = 0, 2, 130
 
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list() -> None:
     print(f"{'name':14} {'train':>6} {'test':>6} {'image':>8} {'download':>9}  cached")
-    for name, known in KNOWN.items():
-        shape = "x".join(map(str, known.image_shape))
-        size = sum(archive.size for archive in known.layouts[0].archives)
+    for name, spec in CATALOGUE.items():
+        shape = "x".join(map(str, spec.image_shape))
+        size = sum(archive.size for archive in spec.layouts[0].archives)
         print(
-            f"{name:14} {sum(known.train):6} {sum(known.test):6} {shape:>8} "
+            f"{name:14} {sum(spec.train):6} {sum(spec.test):6} {shape:>8} "
             f"{size / 1e6:6.0f} MB  {'yes' if cache.find(name) else 'no'}"
         )
     print(f"{'digits':14} {digits.TRAIN:6} {digits.TEST:6} {'8x8x1':>8}    inside  yes")

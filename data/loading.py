@@ -9,9 +9,9 @@ from data.dataset import Dataset
 from data.download.limits import DEFAULTS, Limits
 from data.own import image_folder, npz_file
 from data.published import digits, sources
-from data.published.catalogue import KNOWN
+from data.published.catalogue import CATALOGUE
 
-NAMES = (*KNOWN, "digits")
+NAMES = (*CATALOGUE, "digits")
 
 
 def load(
@@ -54,8 +54,8 @@ def load(
     is_named, is_file = str(name) in NAMES, path.suffix == ".npz"
     if image_size is not None and (is_named or is_file):
         raise ValueError(f"an image size is for a folder of images, not for {name}.")
-    if str(name) in KNOWN:
-        return sources.load(KNOWN[str(name)], data_dir, mirror, limits)
+    if str(name) in CATALOGUE:
+        return sources.load(CATALOGUE[str(name)], data_dir, mirror, limits)
     if is_named:
         return digits.load()
     if is_file:

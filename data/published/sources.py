@@ -15,11 +15,11 @@ from data.download.fetch import fetch
 from data.download.limits import DEFAULTS, Limits
 from data.progress import note
 from data.published import local_files
-from data.published.specification import Known
+from data.published.specification import Specification
 
 
 def load(
-    known: Known,
+    spec: Specification,
     data_dir: Path | None = None,
     mirror: str | None = None,
     limits: Limits = DEFAULTS,
@@ -28,7 +28,7 @@ def load(
 
     Parameters
     ----------
-    known : Known
+    spec : Specification
     data_dir : Path, optional
         With archives or extracted files (default: SKYLARK_DATA).
     mirror : str, optional
@@ -46,33 +46,35 @@ def load(
     mirror = mirror or os.environ.get("SKYLARK_MIRROR")
 
     def make(folder: Path) -> None:
-        found = _from_folder(known, Path(given)) if given else None
-        arrays, source = found or _from_hosts(known, mirror, limits)
-        write(folder, arrays, name=known.name, source=source, classes=known.classes)
+        found = _from_folder(spec, Path(given)) if given else None
+        arrays, source = found or _from_hosts(spec, mirror, limits)
+        write(folder, arrays, name=spec.name, source=source, classes=spec.classes)
 
-    return cache.prepare(known.name, make)
+    return cache.prepare(spec.name, make)
 
 
-def _from_folder(known: Known, folder: Path) -> tuple[Arrays, str] | None:
+def _from_folder(spec: Specification, folder: Path) -> tuple[Arrays, str] | None:
     if not folder.is_dir():
         raise FileNotFoundError(
             f"there is no folder {folder}, which --data-dir or SKYLARK_DATA names."
         )
-    for found in local_files.search(known, folder):
+    for found in local_files.search(spec, folder):
         try:
             arrays = found.read()
-            known.check(arrays)
+            spec.check(arrays)
         except ValueError as error:
             note(f"{found.source} cannot be used: {error}")
         else:
             return arrays, found.source
-    note(f"{folder} has no {known.name} that can be used: asking the next source.")
+    note(f"{folder} has no {spec.name} that can be used: asking the next source.")
     return None
 
 
-def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Arrays, str]:
-    layout = known.layouts[0]
-    folder = cache.root() / "archives" / known.name
+def _from_hosts(
+    spec: Specification, mirror: str | None, limits: Limits
+) -> tuple[Arrays, str]:
+    layout = spec.layouts[0]
+    folder = cache.root() / "archives" / spec.name
     deadline = time.monotonic() + limits.total
     try:
         paths = [
@@ -82,11 +84,11 @@ def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Array
     except Unavailable as error:
         names = " and ".join(archive.name for archive in layout.archives)
         raise Unavailable(
-            f"{known.name} cannot be had: {error}. With {names} in a folder, name that "
+            f"{spec.name} cannot be had: {error}. With {names} in a folder, name that "
             "with --data-dir; with another address of them, --mirror."
         ) from None
-    arrays = local_files.decode(layout, paths)
-    known.check(arrays)
+    arrays = layout.read_archives(paths)
+    spec.check(arrays)
     return arrays, f"{', '.join(path.name for path in paths)}, verified by SHA-256"
 
 

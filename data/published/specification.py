@@ -1,40 +1,18 @@
-"""What is known of a published data set: its forms, its counts, its colours."""
+"""Specification: what a published data set must be, checked once it is decoded."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from data.dataset import Arrays
-from data.download.archive import Archive
+from data.published.layout import Layout
 
 TOLERANCE = 1e-4  # means and stds are published with four digits
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One of the forms in which a data set is published.
-
-    Parameters
-    ----------
-    archives : tuple of Archive
-    folder : str
-        Where its files lie once they are extracted.
-    files : mapping of str to int
-        The files that are wanted, and the most bytes of each.
-    decode : callable
-        From the contents of those files to the arrays.
-    """
-
-    archives: tuple[Archive, ...]
-    folder: str
-    files: Mapping[str, int]
-    decode: Callable[[Mapping[str, bytes]], Arrays]
-
-
-@dataclass(frozen=True)
-class Known:
-    """A data set that can be asked for by name.
+class Specification:
+    """What is published of a data set, and what its arrays must be.
 
     Parameters
     ----------

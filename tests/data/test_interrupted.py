@@ -47,7 +47,7 @@ def finish(process, timeout=60):
 
 @pytest.fixture(scope="module")
 def server():
-    with serving(tiny.known()[1]) as server:
+    with serving(tiny.spec()[1]) as server:
         yield server
 
 

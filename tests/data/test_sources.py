@@ -20,7 +20,7 @@ LIMITS = Limits(slowest=1e3, total=20, patience=0.5, connect=1)
 
 @pytest.fixture(scope="module")
 def running():
-    with serving(tiny.known()[1]) as server:
+    with serving(tiny.spec()[1]) as server:
         yield server
 
 
@@ -39,8 +39,8 @@ def load(server):
     """Load the tiny data set, whose host is of a given kind."""
 
     def load(kind="good", data_dir=None, **options):
-        known, _ = tiny.known([server.url(kind, tiny.NAME)])
-        return sources.load(known, data_dir, limits=LIMITS, **options)
+        spec, _ = tiny.spec([server.url(kind, tiny.NAME)])
+        return sources.load(spec, data_dir, limits=LIMITS, **options)
 
     return load
 
@@ -77,7 +77,7 @@ def test_a_mirror_is_asked_before_the_host(load, server, monkeypatch):
 
 
 def archives(folder):
-    (folder / tiny.NAME).write_bytes(tiny.known()[1])
+    (folder / tiny.NAME).write_bytes(tiny.spec()[1])
 
 
 def extracted(folder, binary=False):

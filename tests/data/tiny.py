@@ -11,7 +11,8 @@ import numpy as np
 
 from data.download.archive import Archive
 from data.formats import cifar_batches
-from data.published.specification import Known, Layout
+from data.published.layout import Layout
+from data.published.specification import Specification
 
 CLASSES = ("cat", "dog")
 TRAIN, TEST = (30, 20), (6, 4)
@@ -104,7 +105,7 @@ def archive(content, urls=(), name=NAME):
     return Archive(name, len(content), md5, sha256, tuple(urls))
 
 
-def known(urls=(), content=None):
+def spec(urls=(), content=None):
     """Return the tiny data set, and its archive's content."""
     found = arrays()
     content = content or tar_gz(files(found))
@@ -129,7 +130,7 @@ def known(urls=(), content=None):
             label_bytes=1,
         ),
     )
-    tiny = Known(
+    tiny = Specification(
         name="tiny",
         layouts=(python, binary),
         classes=CLASSES,
