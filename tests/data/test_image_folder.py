@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import data
+from data.own import parallel_decoding
 
 WHITE, RED, BLUE = (255, 255, 255), (255, 0, 0), (0, 0, 255)
 
@@ -243,14 +244,12 @@ def test_one_folder_is_split_by_content(top, tmp_path, below):
 
 def test_the_cache_goes_by_content(split, monkeypatch):
     first = data.load(split)
-    from data.own import parallel_decoding
-
     decoded = []
-    monkeypatch.setattr(parallel_decoding, "pixels", lambda *_: decoded.append(1))
-    (split / "train" / "cat" / "a.png").touch()
-    assert data.load(split).folder == first.folder
+    with monkeypatch.context() as patch:
+        patch.setattr(parallel_decoding, "pixels", lambda *_: decoded.append(1))
+        (split / "train" / "cat" / "a.png").touch()
+        assert data.load(split).folder == first.folder
     assert decoded == []
-    monkeypatch.undo()
     put(noise(1234), split / "train" / "cat" / "a.png")
     changed = data.load(split)
     assert changed.sha256 != first.sha256
