@@ -1,13 +1,13 @@
 """Image data sets, as arrays on disk: `load(name or path)` gives a Dataset.
 
-published/   data sets that have a name: what they must be, and where they are found
-own/         the user's own: a folder of images (image_folder.py), or an .npz file
-formats/     file formats: bytes in, arrays out
-download/    archives from mirrors and hosts, verified
+- `published/`: data sets with a name, one file a family, and where they are found
+- `own/`: the user's own, a folder of images (`image_folder`) or an .npz file
+- `formats/`: file formats, bytes in and arrays out
+- `download/`: archives from mirrors and hosts, resumed and verified
 
-Here is what all of them share: the call (`loading`), its result (`dataset`), the
-folder that keeps it (`cache`) and the command (`python -m data`). Imports run one way:
-loading -> published, own -> formats, download -> cache, dataset. None leaves `data`.
+Beside them is what all share: `loading` (the one call), `dataset` (its result),
+`cache`, `progress` and the command, `python -m data`. Imports run one way:
+loading -> published, own -> cache -> formats, download -> dataset, progress.
 """
 
 from data.dataset import Dataset, Unavailable

@@ -1,6 +1,6 @@
 """For an offline classroom: `python -m data list | get NAME | export NAME FILE.npz`.
 
-Exit codes: 0 done, 2 it cannot be had or was asked wrongly, 130 stopped.
+Exit codes: 0 done, 2 not available or wrong use, 130 stopped.
 """
 
 import argparse
@@ -18,7 +18,7 @@ DONE, WRONG_USE, INTERRUPTED = 0, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is asked, and return the exit code."""
+    """Run the command, and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         if options.action == "list":
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"python -m data: {error}", file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:
-        print("\nstopped; run it again to go on.", file=sys.stderr)
+        print("\nstopped; run it again to resume.", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
@@ -68,9 +68,8 @@ def _load(name: str, options: argparse.Namespace) -> Dataset:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data",
-        description="Get data sets before they are needed, or pass them on.",
-        epilog="exit codes: 0 done, 2 it cannot be had or was asked wrongly, "
-        "130 stopped",
+        description="Download data sets before they are needed, or export them.",
+        epilog="exit codes: 0 done, 2 not available or wrong use, 130 stopped",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="print the names, sizes, and what is cached")
@@ -86,15 +85,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data-dir", type=Path, metavar="DIR", help="with archives, asked first")
-    add("--mirror", metavar="URL", help="below which the archives lie")
+    add("--data-dir", type=Path, metavar="DIR", help="with archives, tried first")
+    add("--mirror", metavar="URL", help="the URL of a folder with the archives")
     add("--image-size", type=image_size, metavar="N|HxW", help="of a folder's images")
     add(
         "--slowest",
         type=float,
         default=DEFAULTS.slowest / 1e3,
         metavar="KB/S",
-        help="leave a slower source for another (default: %(default)g)",
+        help="leave a slower source for the next (default: %(default)g)",
     )
     add(
         "--time-limit",

@@ -29,7 +29,10 @@ def binary(
     test: Sequence[str],
     label_bytes: int,
 ) -> Arrays:
-    """Return the arrays of the binary version: labels, the last counts, then pixels."""
+    """Return the arrays of the binary version.
+
+    A row is `label_bytes` labels, of which the last is the image's, and its pixels.
+    """
 
     def rows(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         table = np.frombuffer(content, np.uint8).reshape(-1, label_bytes + PIXELS)

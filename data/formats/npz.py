@@ -16,12 +16,12 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 
 
 def read(path: Path) -> Arrays:
-    """Return a file's arrays, in memory; ValueError where it is not such a file."""
+    """Return a file's arrays, in memory; ValueError if it does not hold them."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
     except (KeyError, OSError, ValueError, *DAMAGED) as error:
-        raise ValueError(f"{path} is not such an .npz file: {error}.") from None
+        raise ValueError(f"{path} is not a usable .npz file: {error}.") from None
     _check(path, arrays)
     return arrays
 
@@ -50,16 +50,16 @@ def extract(path: Path, folder: Path) -> Arrays:
 
 
 def export(dataset: Dataset, path: Path) -> None:
-    """Write x_train, y_train, x_test and y_test into a new .npz file, whole or not.
+    """Write the four arrays to a new .npz file, completely or not at all.
 
     Raises
     ------
     ValueError
         Its name does not end in .npz.
     FileExistsError
-        There is such a file; it is left as it is.
+        There is such a file already; it is left as it is.
     FileNotFoundError
-        There is no such folder to put it into.
+        Its folder does not exist.
     """
     if path.suffix != ".npz":
         raise ValueError(f"{path} does not end in .npz.")
@@ -91,7 +91,7 @@ def _copy_members(path: Path, folder: Path) -> None:
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile, folder: Path) -> None:
-    """Raise ValueError where arrays are missing, or would not fit on the disk."""
+    """Raise ValueError if arrays are missing, or would not fit on the disk."""
     keys = [name.removesuffix(".npy") for name in archive.namelist()]
     if any(name not in keys for name in ARRAYS):
         raise ValueError(
@@ -114,7 +114,7 @@ def _guess(keys: list[str]) -> str:
 
 
 def _role(key: str) -> str:
-    """Return which array a key may mean: train_images, or X-Train, is x_train."""
+    """Return the array that a key seems to mean: train_images or X-Train is x_train."""
     letters = re.sub("[^a-z]", "", key.lower())
     part = "train" if "train" in letters else "test"
     kind = letters.replace(part, "")
@@ -124,7 +124,7 @@ def _role(key: str) -> str:
 
 
 def _check(path: Path, arrays: Arrays) -> None:
-    """Raise ValueError where arrays are not images and one label each."""
+    """Raise ValueError unless arrays are images with one label each."""
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim not in (3, 4) or y.ndim != 1 or len(x) != len(y) or not len(x):

@@ -11,14 +11,14 @@ from data.formats import npz
 
 
 def load(path: Path) -> Dataset:
-    """Return the arrays of a file, extracted once so that they can be memory-mapped.
+    """Return the arrays of a file, which is extracted once to be memory-mapped.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ValueError
-        It is not such a file.
+        It does not hold these arrays, or is damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}.")

@@ -1,4 +1,4 @@
-"""Digits: 1,797 grey images of 8 x 8 pixels, which come inside scikit-learn."""
+"""Digits: 1,797 grey images of 8 x 8 pixels, included in scikit-learn."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Archives and extracted folders that the user has."""
+"""A published data set in the user's files: archives, extracted files, or an .npz."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Found:
 
 
 def search(spec: Specification, folder: Path) -> Iterator[Found]:
-    """Yield what a folder has of a data set: archives, extracted files, an .npz.
+    """Yield each form of a data set that is in a folder: archives first, an .npz last.
 
-    They lie in the folder itself, in one of the data set's name, or where torchvision
-    puts them.
+    They may be in the folder itself, in one named after the data set, or where
+    torchvision puts them.
     """
     for layout in spec.layouts:
         for place in folder, folder / spec.name, folder / layout.folder:
@@ -35,7 +35,7 @@ def search(spec: Specification, folder: Path) -> Iterator[Found]:
         for place in folder / layout.folder, folder, folder / spec.name:
             paths = [place / name for name in layout.files]
             if paths and all(path.is_file() for path in paths):
-                # Their authors publish no digests of these; the counts must do.
+                # No digests of extracted files are published: the counts must do.
                 yield Found(
                     f"extracted files in {place}", partial(layout.read_extracted, place)
                 )
@@ -54,7 +54,7 @@ def _verified(layout: Layout, paths: list[Path]) -> Arrays:
 
 def _npz(path: Path) -> Arrays:
     arrays = npz.read(path)
-    for name in "x_train", "x_test":  # Keras's mnist.npz has no axis of channels
+    for name in "x_train", "x_test":  # Keras's mnist.npz has no channel axis
         if arrays[name].ndim == 3:
             arrays[name] = arrays[name][..., None]
     return arrays

@@ -1,7 +1,7 @@
 """A published data set: from the cache, the user's folder, a mirror or its host.
 
-torchvision's classes would import PyTorch, and unpickle CIFAR's files without
-restriction: neither may happen here, so that the formats are read by files of ours.
+torchvision's classes are not used: they would import PyTorch, and unpickle CIFAR's
+files without restriction.
 """
 
 import os
@@ -30,9 +30,10 @@ def load(
     ----------
     spec : Specification
     data_dir : Path, optional
-        With archives or extracted files (default: SKYLARK_DATA).
+        A folder with archives or extracted files (default: SKYLARK_DATA).
     mirror : str, optional
-        An address below which the archives lie, asked first (default: SKYLARK_MIRROR).
+        The URL of a folder with the archives, asked before the hosts (default:
+        SKYLARK_MIRROR).
     limits : Limits
 
     Raises
@@ -40,7 +41,7 @@ def load(
     Unavailable
         No source has it.
     FileNotFoundError
-        There is no such folder as `data_dir`.
+        The folder `data_dir` does not exist.
     """
     given = data_dir or os.environ.get("SKYLARK_DATA")
     mirror = mirror or os.environ.get("SKYLARK_MIRROR")
@@ -66,7 +67,7 @@ def _from_folder(spec: Specification, folder: Path) -> tuple[Arrays, str] | None
             note(f"{found.source} cannot be used: {error}")
         else:
             return arrays, found.source
-    note(f"{folder} has no {spec.name} that can be used: asking the next source.")
+    note(f"{folder} has no usable {spec.name}: asking the next source.")
     return None
 
 
@@ -84,8 +85,8 @@ def _from_hosts(
     except Unavailable as error:
         names = " and ".join(archive.name for archive in layout.archives)
         raise Unavailable(
-            f"{spec.name} cannot be had: {error}. With {names} in a folder, name that "
-            "with --data-dir; with another address of them, --mirror."
+            f"{spec.name} is not available: {error}. If you have {names}, name their "
+            "folder with --data-dir; if you know another address, use --mirror."
         ) from None
     arrays = layout.read_archives(paths)
     spec.check(arrays)

@@ -24,8 +24,8 @@ class Specification:
     train, test : tuple of int
         How many images of each class.
     mean, std : tuple of float, or None
-        Of each channel over all pixels of the training images, in 0..1; None where
-        no figure is published that can be relied on.
+        Of each channel over all pixels of the training images, in 0..1; None if no
+        reliable figure is published.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Specification:
     std: tuple[float, ...] | None
 
     def check(self, arrays: Arrays) -> None:
-        """Raise ValueError, with one sentence, where arrays are not this data set."""
+        """Raise ValueError, with one sentence, unless the arrays are this data set."""
         for part in ("train", "test"):
             self._check_images(part, arrays[f"x_{part}"], arrays[f"y_{part}"])
         moments = _moments(arrays["x_train"])
@@ -75,7 +75,7 @@ class Specification:
 
 
 def _moments(x: np.ndarray, block: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and std of each channel in 0..1, exact, a block at a time."""
+    """Return each channel's exact mean and std in 0..1, computed block by block."""
     total, squares = np.zeros((2, x.shape[-1]), np.int64)
     for start in range(0, len(x), block):
         pixels = x[start : start + block].astype(np.int32)

@@ -31,8 +31,8 @@ def tar(*members, name=None):
 
 GOOD = ({"name": f"{tiny.FOLDER}/data_batch_1"}, b"content")
 HOSTILE = {
-    "absolute": (({"name": "/tmp/skylark-evil"}, b"x"), "would lie outside"),
-    "parent": (({"name": f"{tiny.FOLDER}/../../evil"}, b"x"), "would lie outside"),
+    "absolute": (({"name": "/tmp/skylark-evil"}, b"x"), "points outside"),
+    "parent": (({"name": f"{tiny.FOLDER}/../../evil"}, b"x"), "points outside"),
     "symlink": (
         ({"name": "evil", "type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, b""),
         "is a link or a device",

@@ -265,7 +265,7 @@ def test_what_is_no_image_is_left_alone(split):
 
 def test_a_class_for_testing_alone_is_an_error(split):
     fill(split / "test" / "zebra")
-    with pytest.raises(ValueError, match=r"has classes that .*train has not: zebra"):
+    with pytest.raises(ValueError, match=r"has classes that are not in .*train: zebra"):
         data.load(split)
 
 

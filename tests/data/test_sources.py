@@ -152,7 +152,7 @@ def hostile(path):
         (archives, flipped, "is not as published: its sha256 is"),
         (extracted, cut, "data_batch_1 cannot be read: it is not one of CIFAR's"),
         (extracted, hostile, "data_batch_1 cannot be read: .* names posix.system"),
-        (LOCAL["an .npz"], cut, "is not such an .npz file"),
+        (LOCAL["an .npz"], cut, "is not a usable .npz file"),
     ],
 )
 def test_wrong_local_files_are_said_and_passed_over(
@@ -183,9 +183,9 @@ def test_a_folder_that_is_not_there(load):
 
 @pytest.mark.parametrize("kind", ["missing", "wrong", "truncated"])
 def test_nothing_is_half_written(load, kind):
-    """What cannot be had leaves no data set; what is wrong, not even a part."""
+    """What is not available leaves no data set; what is wrong, not even a part."""
     with pytest.raises(
-        Unavailable, match=r"^tiny cannot be had: .* --data-dir"
+        Unavailable, match=r"^tiny is not available: .* --data-dir"
     ) as told:
         load(kind)
     assert tiny.NAME in str(told.value)
