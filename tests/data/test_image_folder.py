@@ -1,4 +1,4 @@
-"""One's own images: of every mode and size, split or not, whole or damaged."""
+"""A folder of images: of every mode and size, split or not, whole or damaged."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One's own arrays: explained where they have other keys, shapes or contents."""
+"""The user's own arrays: other keys, shapes or contents are explained."""
 
 import re
 import zipfile
@@ -37,7 +37,7 @@ def test_arrays(tmp_path, save):
     ],
 )
 def test_other_keys_are_explained(tmp_path, keys):
-    """What to write stands there, and is right."""
+    """The message says what to write, and is right."""
     found = tiny.arrays()
     order = ("x_train", "y_train", "x_test", "y_test")
     arrays = {key: found[name] for key, name in zip(keys, order, strict=True)}
