@@ -1,4 +1,4 @@
-"""One archive from one source: resumed where it can be, left where it is slow."""
+"""One archive from one source: resumed if possible, abandoned if too slow."""
 
 import re
 import time
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.archive import Archive
-from data.limits import Limits
+from data.download.archive import Archive
+from data.download.limits import Limits
 
 if TYPE_CHECKING:
     from requests import Response
@@ -21,11 +21,11 @@ class Fault(Exception):  # noqa: N818, it is the source's, and expected
 
 
 class TooSlow(Fault):
-    """A source is slower than it may be, but it does send."""
+    """The source sends, but more slowly than is allowed."""
 
 
 class OutOfTime(Exception):  # noqa: N818, no source is to blame
-    """The time for all sources together is over."""
+    """The time for all sources together has run out."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Transfer:
     ----------
     archive : Archive
     part : Path
-        What is here of it: its beginning.
+        Holds the beginning of the archive, as far as it has been received.
     limits : Limits
     deadline : float
         On `time.monotonic`.
     show : callable
-        Is told how many bytes are here.
+        Called with the number of bytes received so far.
     """
 
     archive: Archive
@@ -51,14 +51,14 @@ class Transfer:
     show: Callable[[int], None]
 
     def size(self) -> int:
-        """Return how many bytes are here."""
+        """Return how many bytes have been received so far."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def receive(self, url: str) -> None:
-        """Append what is lacking, from one source.
+        """Append the missing bytes, from one source.
 
-        A source that cannot begin in the middle is read from its beginning, and what
-        is here already is skipped: should it break off as well, nothing is lost.
+        A source without range requests is read from the beginning, and the bytes that
+        are already here are skipped: if it breaks off as well, nothing is lost.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Pace:
         self.since, self.received = time.monotonic(), 0
 
     def add(self, received: int) -> None:
-        """Count bytes; raise TooSlow or OutOfTime where they came too late."""
+        """Count bytes; raise TooSlow or OutOfTime if they came too late."""
         now = time.monotonic()
         if now > self.deadline:
             raise OutOfTime
@@ -116,7 +116,7 @@ def _ask(url: str, have: int, limits: Limits) -> "Response":
         (requests.ConnectTimeout, "cannot be reached"),
         (requests.Timeout, f"is silent for {limits.patience:g} s"),
         (requests.ConnectionError, "cannot be reached"),
-        (requests.RequestException, "is not an address that can be asked"),
+        (requests.RequestException, "is not a usable address"),
     ]
     # The archive is compressed; a server that compressed it again would change it.
     headers = {"Accept-Encoding": "identity"}
@@ -139,7 +139,7 @@ def _ask(url: str, have: int, limits: Limits) -> "Response":
 
 
 def _first_byte(response: "Response", have: int, size: int) -> int:
-    """Return where in the archive the body begins: at most at `have`."""
+    """Return the position in the archive of the body's first byte: `have`, or less."""
     start, total = 0, response.headers.get("Content-Length", "")
     if response.status_code == 206:
         content_range = response.headers.get("Content-Range", "")

@@ -10,7 +10,7 @@ from data.dataset import Arrays
 
 def decode(files: Mapping[str, bytes]) -> Arrays:
     """Return the arrays of train_32x32.mat and test_32x32.mat; their digit 10 is 0."""
-    from scipy.io import loadmat  # it comes with scikit-learn, and takes its time
+    from scipy.io import loadmat  # installed with scikit-learn, and slow to import
 
     arrays = {}
     for part in ("train", "test"):

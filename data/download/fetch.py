@@ -1,15 +1,15 @@
-"""One archive from several sources, in order, until its bytes are right."""
+"""One archive from several sources, tried in order until one sends the right bytes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from data.archive import Archive
 from data.dataset import Unavailable
-from data.limits import Limits
+from data.download.archive import Archive
+from data.download.limits import Limits
+from data.download.transfer import Fault, OutOfTime, TooSlow, Transfer
 from data.progress import Bar
-from data.transfer import Fault, OutOfTime, TooSlow, Transfer
 
 ROUNDS = 5
 
@@ -23,10 +23,10 @@ def fetch(
 ) -> Path:
     """Return the path of an archive in a folder, downloaded and verified.
 
-    A source that is too slow, breaks off, fails or sends wrong bytes is left for the
-    next; sources that did send something are asked again for the rest, then however
-    slow. What is incomplete is kept as NAME.part, from which the next call goes on;
-    what is wrong is deleted.
+    If a source is too slow, breaks off, fails or sends wrong bytes, the next is tried.
+    Then the sources that did send something are asked again for the rest, however slow
+    they are. An incomplete download is kept as NAME.part, and the next call resumes it;
+    a wrong one is deleted.
 
     Raises
     ------
@@ -47,8 +47,8 @@ def fetch(
             _from_any(transfer, list(urls), bar.note)
         except OutOfTime:
             raise Unavailable(
-                f"{archive.name} is not here within {limits.total:g} s "
-                f"({transfer.size():,} of {archive.size:,} bytes): run again to go on"
+                f"{archive.name} is incomplete after {limits.total:g} s "
+                f"({transfer.size():,} of {archive.size:,} bytes): run again to resume"
             ) from None
     part.replace(path)
     return path
@@ -85,7 +85,7 @@ def _from_any(transfer: Transfer, urls: list[str], note: Callable[[str], None]) 
 
 
 def _complete(transfer: Transfer, url: str) -> None:
-    """Make a partial download whole and verify it, or delete it."""
+    """Complete a partial download and verify it, or delete it."""
     archive, part = transfer.archive, transfer.part
     resumed = transfer.size() > 0
     if transfer.size() < archive.size:
@@ -96,5 +96,5 @@ def _complete(transfer: Transfer, url: str) -> None:
     part.unlink()
     if not resumed:
         raise Fault(f"sends wrong bytes: {fault}")
-    # The wrong bytes may be those that another source sent.
+    # Another source may have sent the wrong bytes: begin again with this one.
     _complete(transfer, url)

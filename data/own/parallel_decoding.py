@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from data.dataset import write_array
-from data.pictures import Unreadable, is_grey, pixels
+from data.formats.image_file import Unreadable, is_grey, pixels
 
 BLOCK = 256  # images in memory at once
 MOST_NAMED = 50
@@ -32,15 +32,15 @@ def write(
     parts : dict of str to list of Path
         The files of "train" and "test".
     size : (h, w), optional
-        To which all are scaled.
+        The size to which all are scaled.
     folder : Path
         Where the arrays are written.
 
     Raises
     ------
     ValueError
-        Some files cannot be read, all of which are named; or they are of several
-        sizes, and `size` is not given.
+        Some files cannot be read (all are named), or they differ in size and `size`
+        is not given.
     """
     files = [path for paths in parts.values() for path in paths]
     broken: dict[Path, Unreadable] = {}
@@ -59,18 +59,9 @@ def write(
         where = folder / f"x_{part}.npy"
         write_array(where, (len(paths), *shape), np.dtype(np.uint8), blocks)
     if broken:
-        raise ValueError(_list(top, broken))
+        raise ValueError(_name_broken(top, broken))
     if len(sizes) > 1:
-        raise ValueError(_several(top, sizes))
-
-
-def can_decode() -> bool:
-    """Return whether Pillow is installed."""
-    try:
-        import PIL  # noqa: F401
-    except ModuleNotFoundError:
-        return False
-    return True
+        raise ValueError(_name_sizes(top, sizes))
 
 
 def in_threads(
@@ -86,7 +77,7 @@ def _each(
     paths: list[Path],
     broken: dict[Path, Unreadable],
 ) -> Iterator[tuple[Path, Result]]:
-    """Yield files and a function's results; add what cannot be read to `broken`."""
+    """Yield files and a function's results; add unreadable files to `broken`."""
 
     def tried(path: Path) -> Result | Unreadable:
         try:
@@ -120,8 +111,8 @@ def _blocks(
 ) -> Iterator[np.ndarray]:
     """Yield the images, (1, h, w, c); note an example of each size.
 
-    Where there are several sizes, or some are broken, what is written is of no use:
-    `write` raises once all are seen.
+    If sizes differ or files are broken, the array is of no use: `write` raises an error
+    once it has seen every file.
     """
     for start in range(0, len(paths), BLOCK):
         for path, image in _each(read, paths[start : start + BLOCK], broken):
@@ -129,7 +120,7 @@ def _blocks(
             yield image[None]
 
 
-def _list(top: Path, broken: dict[Path, Unreadable]) -> str:
+def _name_broken(top: Path, broken: dict[Path, Unreadable]) -> str:
     named = [f"{path.relative_to(top)} {broken[path]}" for path in sorted(broken)]
     more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
     return (
@@ -138,7 +129,7 @@ def _list(top: Path, broken: dict[Path, Unreadable]) -> str:
     )
 
 
-def _several(top: Path, sizes: dict[tuple[int, ...], Path]) -> str:
+def _name_sizes(top: Path, sizes: dict[tuple[int, ...], Path]) -> str:
     examples = [
         f"{height}x{width} ({path.relative_to(top)})"
         for (height, width), path in list(sizes.items())[:3]

@@ -1,4 +1,4 @@
-"""Archive: a published file, what it must be, and where it is kept."""
+"""Archive: a published file, its digests, and where to download it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class Archive:
     Parameters
     ----------
     name : str
-        Of the file.
+        The file's name.
     size : int
-        Bytes.
+        In bytes.
     md5, sha256 : str
         Hexadecimal digests of the whole file.
     urls : tuple of str
-        Where it may be asked for, in this order.
+        Where to download it, in order of preference.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Archive:
     urls: tuple[str, ...] = ()
 
     def fault(self, path: Path) -> str | None:
-        """Return what is wrong with a file, or None where it is the archive."""
+        """Return what is wrong with a file, or None if it is this archive."""
         size = path.stat().st_size
         if size != self.size:
             return f"it has {size:,} bytes, expected {self.size:,}"

@@ -1,40 +1,18 @@
-"""What is known of a published data set: its forms, its counts, its colours."""
+"""Specification: what a published data set must be, checked once it is decoded."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from data.archive import Archive
 from data.dataset import Arrays
+from data.published.layout import Layout
 
 TOLERANCE = 1e-4  # means and stds are published with four digits
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One of the forms in which a data set is published.
-
-    Parameters
-    ----------
-    archives : tuple of Archive
-    folder : str
-        Where its files lie once they are extracted.
-    files : mapping of str to int
-        The files that are wanted, and the most bytes of each.
-    decode : callable
-        From the contents of those files to the arrays.
-    """
-
-    archives: tuple[Archive, ...]
-    folder: str
-    files: Mapping[str, int]
-    decode: Callable[[Mapping[str, bytes]], Arrays]
-
-
-@dataclass(frozen=True)
-class Known:
-    """A data set that can be asked for by name.
+class Specification:
+    """What is published of a data set, and what its arrays must be.
 
     Parameters
     ----------
@@ -46,8 +24,8 @@ class Known:
     train, test : tuple of int
         How many images of each class.
     mean, std : tuple of float, or None
-        Of each channel over all pixels of the training images, in 0..1; None where
-        no figure is published that can be relied on.
+        Of each channel over all pixels of the training images, in 0..1; None if no
+        reliable figure is published.
     """
 
     name: str
@@ -60,7 +38,7 @@ class Known:
     std: tuple[float, ...] | None
 
     def check(self, arrays: Arrays) -> None:
-        """Raise ValueError, with one sentence, where arrays are not this data set."""
+        """Raise ValueError, with one sentence, unless the arrays are this data set."""
         for part in ("train", "test"):
             self._check_images(part, arrays[f"x_{part}"], arrays[f"y_{part}"])
         moments = _moments(arrays["x_train"])
@@ -97,7 +75,7 @@ class Known:
 
 
 def _moments(x: np.ndarray, block: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and std of each channel in 0..1, exact, a block at a time."""
+    """Return each channel's exact mean and std in 0..1, computed block by block."""
     total, squares = np.zeros((2, x.shape[-1]), np.int64)
     for start in range(0, len(x), block):
         pixels = x[start : start + block].astype(np.int32)

@@ -12,11 +12,20 @@ GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
 class Unreadable(Exception):  # noqa: N818, it is what the file is
-    """A file is no image; the message, without the file's name, says why."""
+    """A file cannot be read as an image; the message says why, and not which."""
+
+
+def can_decode() -> bool:
+    """Return whether Pillow is installed."""
+    try:
+        import PIL  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def is_grey(path: Path) -> bool:
-    """Return whether an image has one channel, from its header; or Unreadable."""
+    """Return whether an image's header says one channel; Unreadable if it has none."""
     from PIL import Image, UnidentifiedImageError
 
     if not path.stat().st_size:
@@ -37,14 +46,14 @@ def pixels(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
     ----------
     path : Path
     size : (h, w), optional
-        Scaled to cover it, and cut in the middle: nothing is distorted.
+        The image is scaled to cover it, then cropped to its centre: not distorted.
     grey : bool
         One channel rather than three.
 
     Returns
     -------
     (h, w, c) uint8
-        What is transparent lies on white; 16 bits are scaled to 8.
+        Transparent pixels become white; 16 bits are scaled to 8.
 
     Raises
     ------
@@ -82,7 +91,7 @@ def _eight_bit(image: "Image.Image") -> "Image.Image":
 
 
 def _on_white(image: "Image.Image") -> "Image.Image":
-    """Return an image without transparency; what lies under it may be anything."""
+    """Return an image whose transparent pixels are white, whatever they hide."""
     from PIL import Image
 
     if not image.has_transparency_data:

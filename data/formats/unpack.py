@@ -1,4 +1,4 @@
-"""Archives are read member by member in memory: nothing is extracted to the disk."""
+"""Archives, read member by member into memory: nothing is extracted to disk."""
 
 import gzip
 import tarfile
@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 MOST_MEMBERS = 64
-HEADERS = 1 << 20  # bytes for the headers of so many members, and files not wanted
+HEADERS = 1 << 20  # most bytes of all headers together, and of a file not wanted
 
 
 class _Limited(gzip.GzipFile):
-    """A .gz that unpacks to no more than a number of bytes."""
+    """A .gz that may unpack to at most `limit` bytes."""
 
     def __init__(self, path: Path, limit: int) -> None:
         super().__init__(path)
@@ -31,7 +31,7 @@ def tar(path: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
     ----------
     path : Path
     sizes : mapping of str to int
-        The members that are wanted, as FOLDER/NAME, and the most bytes of each.
+        The members to read, as FOLDER/NAME, and the most bytes that each may have.
 
     Returns
     -------
@@ -40,15 +40,15 @@ def tar(path: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
     Raises
     ------
     ValueError
-        It is damaged, lacks a member, has one that points out of it or is no plain
-        file, has too many, or unpacks to too much.
+        It is damaged, lacks a member, has too many, unpacks to too many bytes, or has
+        a member that points outside or is not a plain file.
     """
     found: dict[str, bytes] = {}
     limit = sum(sizes.values()) + HEADERS
     try:
         with (
             _Limited(path, limit) as stream,
-            # r| reads forwards only, so that the limit holds for all of it.
+            # r| only reads forwards, so the limit covers everything.
             tarfile.open(fileobj=stream, mode="r|") as archive,
         ):
             for number, member in enumerate(archive):
@@ -57,7 +57,7 @@ def tar(path: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
                 if file and member.name in sizes:
                     found[member.name] = file.read()
             while stream.read(HEADERS):
-                pass  # to the end, where the checksum of all is
+                pass  # to the end, where the checksum is
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise ValueError(f"{path} cannot be unpacked: {error}.") from None
     if missing := [name for name in sizes if name not in found]:
@@ -70,7 +70,7 @@ def _check(member: tarfile.TarInfo, number: int, sizes: Mapping[str, int]) -> No
         raise ValueError(f"it has more than {MOST_MEMBERS} members")
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
-        raise ValueError(f"its member {member.name!r} would lie outside")
+        raise ValueError(f"its member {member.name!r} points outside")
     if not (member.isreg() or member.isdir()):
         raise ValueError(f"its member {member.name!r} is a link or a device")
     if member.size > sizes.get(member.name, HEADERS):
@@ -78,7 +78,7 @@ def _check(member: tarfile.TarInfo, number: int, sizes: Mapping[str, int]) -> No
 
 
 def gunzip(path: Path, size: int) -> bytes:
-    """Return what is in a .gz, if it has exactly so many bytes; else ValueError."""
+    """Return the content of a .gz; ValueError unless it has exactly `size` bytes."""
     try:
         with gzip.open(path) as stream:
             content = stream.read(size + 1)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from data import unpickle
 from data.dataset import Arrays
+from data.formats import cifar_pickle
 
 SIDE, CHANNELS = 32, 3
 PIXELS = SIDE * SIDE * CHANNELS
@@ -18,7 +18,9 @@ def pickles(
     labels: str,
 ) -> Arrays:
     """Return the arrays of the python version; `labels` is their key."""
-    return _join(files, train, test, lambda content: unpickle.batch(content, labels))
+    return _join(
+        files, train, test, lambda content: cifar_pickle.batch(content, labels)
+    )
 
 
 def binary(
@@ -27,7 +29,10 @@ def binary(
     test: Sequence[str],
     label_bytes: int,
 ) -> Arrays:
-    """Return the arrays of the binary version: labels, the last counts, then pixels."""
+    """Return the arrays of the binary version.
+
+    A row is `label_bytes` labels, of which the last is the image's, and its pixels.
+    """
 
     def rows(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         table = np.frombuffer(content, np.uint8).reshape(-1, label_bytes + PIXELS)

@@ -1,6 +1,6 @@
-"""One's own arrays: an .npz file with x_train, y_train, x_test and y_test."""
+"""NumPy's .npz with Keras's keys x_train, y_train, x_test, y_test: read and written."""
 
-import hashlib
+import os
 import re
 import shutil
 import zipfile
@@ -9,55 +9,74 @@ from pathlib import Path
 
 import numpy as np
 
-from data.cache import prepare
-from data.dataset import ARRAYS, Arrays, Dataset, write_about
+from data.dataset import ARRAYS, Arrays, Dataset
 
 # What zipfile raises for a file that is damaged, encrypted or packed otherwise.
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
-def load(path: Path) -> Dataset:
-    """Return the arrays of a file, extracted once so that they can be memory-mapped.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        It is not such a file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-
-    def make(folder: Path) -> None:
-        _extract(path, folder)
-        arrays = _open(path, folder)
-        labels = np.unique(np.concatenate([arrays["y_train"], arrays["y_test"]]))
-        write_about(
-            folder,
-            name=path.stem,
-            source=path.name,
-            classes=[str(label) for label in labels],
-            sha256=digest,
-        )
-
-    return prepare(f"{path.stem}-{digest[:16]}", make)
-
-
 def read(path: Path) -> Arrays:
-    """Return a file's arrays, in memory; ValueError where it is not such a file."""
+    """Return a file's arrays, in memory; ValueError if it does not hold them."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
     except (KeyError, OSError, ValueError, *DAMAGED) as error:
-        raise ValueError(f"{path} is not such an .npz file: {error}.") from None
+        raise ValueError(f"{path} is not a usable .npz file: {error}.") from None
     _check(path, arrays)
     return arrays
 
 
-def _extract(path: Path, folder: Path) -> None:
+def extract(path: Path, folder: Path) -> Arrays:
+    """Extract a file's arrays into a folder, and return them memory-mapped.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, lacks an array, would not fit on the disk, or holds something
+        other than images and labels.
+    """
+    _copy_members(path, folder)
+    try:
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ARRAYS
+        }
+    except (EOFError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds an array that cannot be read: {error}"
+        ) from None
+    _check(path, arrays)
+    return arrays
+
+
+def export(dataset: Dataset, path: Path) -> None:
+    """Write the four arrays to a new .npz file, completely or not at all.
+
+    Raises
+    ------
+    ValueError
+        Its name does not end in .npz.
+    FileExistsError
+        There is such a file already; it is left as it is.
+    FileNotFoundError
+        Its folder does not exist.
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"{path} does not end in .npz.")
+    if path.exists():
+        raise FileExistsError(f"{path} exists: name another file, or remove it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, **{name: getattr(dataset, name) for name in ARRAYS})
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _copy_members(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive, folder)
@@ -72,7 +91,7 @@ def _extract(path: Path, folder: Path) -> None:
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile, folder: Path) -> None:
-    """Raise ValueError where arrays are missing, or would not fit on the disk."""
+    """Raise ValueError if arrays are missing, or would not fit on the disk."""
     keys = [name.removesuffix(".npy") for name in archive.namelist()]
     if any(name not in keys for name in ARRAYS):
         raise ValueError(
@@ -95,7 +114,7 @@ def _guess(keys: list[str]) -> str:
 
 
 def _role(key: str) -> str:
-    """Return which array a key may mean: train_images, or X-Train, is x_train."""
+    """Return the array that a key seems to mean: train_images or X-Train is x_train."""
     letters = re.sub("[^a-z]", "", key.lower())
     part = "train" if "train" in letters else "test"
     kind = letters.replace(part, "")
@@ -104,22 +123,8 @@ def _role(key: str) -> str:
     return f"x_{part}" if kind.startswith(("image", "data", "x")) else ""
 
 
-def _open(path: Path, folder: Path) -> Arrays:
-    try:
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ARRAYS
-        }
-    except (EOFError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds an array that cannot be read: {error}"
-        ) from None
-    _check(path, arrays)
-    return arrays
-
-
 def _check(path: Path, arrays: Arrays) -> None:
-    """Raise ValueError where arrays are not images and one label each."""
+    """Raise ValueError unless arrays are images with one label each."""
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim not in (3, 4) or y.ndim != 1 or len(x) != len(y) or not len(x):

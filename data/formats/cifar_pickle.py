@@ -1,8 +1,8 @@
 """CIFAR's pickles, read without running anything that they name.
 
-The official files name three things of NumPy's and nothing else; files that were saved
-again, two more. Each is replaced by a stand-in of ours, so that not even NumPy's own
-code runs on what a file says.
+The official files name three objects of NumPy and nothing else; files that were saved
+again name two more. Each is replaced by a stand-in, so not even NumPy's own code runs
+at a file's request.
 """
 
 import io
@@ -19,7 +19,7 @@ class _DType:
         self.code = code
 
     def __setstate__(self, state: Any) -> None:
-        pass  # byte order and alignment, which a byte has not
+        pass  # byte order and alignment, which single bytes do not have
 
 
 class _Array:
@@ -44,7 +44,7 @@ ADMITTED = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _DType,
-    # Where the files were saved again: NumPy 2's name of the first, and how Python 3
+    # In files that were saved again: NumPy 2's name of the first, and how Python 3
     # writes bytes for Python 2.
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("_codecs", "encode"): _encode,
@@ -74,7 +74,7 @@ def batch(content: bytes, labels: str) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        It is damaged, or holds anything else than CIFAR's files do.
+        It is damaged, or holds something that CIFAR's files do not.
     """
     try:
         found = _Unpickler(io.BytesIO(content), encoding="bytes").load()

@@ -1,24 +1,25 @@
 """A published data set: from the cache, the user's folder, a mirror or its host.
 
-torchvision's classes would import PyTorch, and unpickle CIFAR's files without
-restriction: neither may happen here, so that the formats are read by files of ours.
+torchvision's classes are not used: they would import PyTorch, and unpickle CIFAR's
+files without restriction.
 """
 
 import os
 import time
 from pathlib import Path
 
-from data import cache, local
-from data.archive import Archive
+from data import cache
 from data.dataset import Arrays, Dataset, Unavailable, write
-from data.download import fetch
-from data.known import Known
-from data.limits import DEFAULTS, Limits
+from data.download.archive import Archive
+from data.download.fetch import fetch
+from data.download.limits import DEFAULTS, Limits
 from data.progress import note
+from data.published import local_files
+from data.published.specification import Specification
 
 
 def load(
-    known: Known,
+    spec: Specification,
     data_dir: Path | None = None,
     mirror: str | None = None,
     limits: Limits = DEFAULTS,
@@ -27,11 +28,12 @@ def load(
 
     Parameters
     ----------
-    known : Known
+    spec : Specification
     data_dir : Path, optional
-        With archives or extracted files (default: SKYLARK_DATA).
+        A folder with archives or extracted files (default: SKYLARK_DATA).
     mirror : str, optional
-        An address below which the archives lie, asked first (default: SKYLARK_MIRROR).
+        The URL of a folder with the archives, asked before the hosts (default:
+        SKYLARK_MIRROR).
     limits : Limits
 
     Raises
@@ -39,39 +41,41 @@ def load(
     Unavailable
         No source has it.
     FileNotFoundError
-        There is no such folder as `data_dir`.
+        The folder `data_dir` does not exist.
     """
     given = data_dir or os.environ.get("SKYLARK_DATA")
     mirror = mirror or os.environ.get("SKYLARK_MIRROR")
 
     def make(folder: Path) -> None:
-        found = _from_folder(known, Path(given)) if given else None
-        arrays, source = found or _from_hosts(known, mirror, limits)
-        write(folder, arrays, name=known.name, source=source, classes=known.classes)
+        found = _from_folder(spec, Path(given)) if given else None
+        arrays, source = found or _from_hosts(spec, mirror, limits)
+        write(folder, arrays, name=spec.name, source=source, classes=spec.classes)
 
-    return cache.prepare(known.name, make)
+    return cache.prepare(spec.name, make)
 
 
-def _from_folder(known: Known, folder: Path) -> tuple[Arrays, str] | None:
+def _from_folder(spec: Specification, folder: Path) -> tuple[Arrays, str] | None:
     if not folder.is_dir():
         raise FileNotFoundError(
             f"there is no folder {folder}, which --data-dir or SKYLARK_DATA names."
         )
-    for found in local.search(known, folder):
+    for found in local_files.search(spec, folder):
         try:
             arrays = found.read()
-            known.check(arrays)
+            spec.check(arrays)
         except ValueError as error:
             note(f"{found.source} cannot be used: {error}")
         else:
             return arrays, found.source
-    note(f"{folder} has no {known.name} that can be used: asking the next source.")
+    note(f"{folder} has no usable {spec.name}: asking the next source.")
     return None
 
 
-def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Arrays, str]:
-    layout = known.layouts[0]
-    folder = cache.root() / "archives" / known.name
+def _from_hosts(
+    spec: Specification, mirror: str | None, limits: Limits
+) -> tuple[Arrays, str]:
+    layout = spec.layouts[0]
+    folder = cache.root() / "archives" / spec.name
     deadline = time.monotonic() + limits.total
     try:
         paths = [
@@ -81,11 +85,11 @@ def _from_hosts(known: Known, mirror: str | None, limits: Limits) -> tuple[Array
     except Unavailable as error:
         names = " and ".join(archive.name for archive in layout.archives)
         raise Unavailable(
-            f"{known.name} cannot be had: {error}. With {names} in a folder, name that "
-            "with --data-dir; with another address of them, --mirror."
+            f"{spec.name} is not available: {error}. If you have {names}, name their "
+            "folder with --data-dir; if you know another address, use --mirror."
         ) from None
-    arrays = local.decode(layout, paths)
-    known.check(arrays)
+    arrays = layout.read_archives(paths)
+    spec.check(arrays)
     return arrays, f"{', '.join(path.name for path in paths)}, verified by SHA-256"
 
 

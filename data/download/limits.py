@@ -10,14 +10,14 @@ class Limits:
     Parameters
     ----------
     slowest : float
-        Bytes a second below which another source is tried. Where all are slower, the
+        Bytes a second below which another source is tried. If all are slower, the
         slow ones may finish.
     total : float
         Seconds for all archives of a data set, from all sources together.
     patience : float
         Seconds over which speed is measured, and for which a source may be silent.
     connect : float
-        Seconds to reach a source.
+        Seconds to connect to a source.
     """
 
     slowest: float = 200e3

@@ -1,11 +1,10 @@
-"""Digits: 1,797 grey images of 8 x 8 pixels, which come inside scikit-learn."""
+"""Digits: 1,797 grey images of 8 x 8 pixels, included in scikit-learn."""
 
 from pathlib import Path
 
 import numpy as np
 
 from data.cache import prepare
-from data.class_names import DIGITS
 from data.dataset import Dataset, write
 
 TRAIN, TEST = 1437, 360
@@ -30,5 +29,5 @@ def _make(folder: Path) -> None:
         arrays,
         name="digits",
         source="scikit-learn's load_digits",
-        classes=DIGITS,
+        classes=tuple("0123456789"),
     )

@@ -1,4 +1,4 @@
-"""One's own images, one folder a class: which they are, and which are for testing."""
+"""A folder of the user's images, one sub-folder a class: found, labelled and split."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from data import images
 from data.cache import prepare
 from data.dataset import Dataset, Unavailable, write_about, write_array
+from data.formats import image_file
+from data.own import parallel_decoding
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm"}
-TEST_SHARE = 5  # one image of so many is for testing
+TEST_SHARE = 5  # one image in five is for testing
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A file: the number of its class, and the digest of its content."""
+class Entry:
+    """An image file, the number of its class, and the digest of its content."""
 
     path: Path
     label: int
@@ -27,14 +28,14 @@ class Picture:
 def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     """Return the images at train/CLASS/* and test/CLASS/*, or at CLASS/* alone.
 
-    Of CLASS/* alone, the fifth of each class whose contents have the least SHA-256 is
-    for testing: the same images on every machine, whatever their names.
+    Of CLASS/* alone, the fifth of each class with the smallest SHA-256 is for testing:
+    the same images on every machine, whatever their names.
 
     Parameters
     ----------
     path : Path
     size : (h, w), optional
-        To which all are scaled.
+        The size to which all are scaled.
 
     Raises
     ------
@@ -43,12 +44,12 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     Unavailable
         Pillow is not installed.
     ValueError
-        It has no such images, or some that cannot be read, or several sizes and no
-        `size`.
+        It has no such images, some cannot be read, or they differ in size and `size`
+        is not given.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"there is no folder {path}.")
-    if not images.can_decode():
+    if not image_file.can_decode():
         raise Unavailable("Pillow, which reads images, is missing: pip install pillow")
     path = path.resolve()
     classes, parts = _parts(path)
@@ -59,7 +60,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
 
     def make(folder: Path) -> None:
         files = {part: [e.path for e in entries] for part, entries in parts.items()}
-        images.write(path, files, size, folder)
+        parallel_decoding.write(path, files, size, folder)
         for part, entries in parts.items():
             labels = np.array([entry.label for entry in entries])
             write_array(folder / f"y_{part}.npy", labels.shape, labels.dtype, [labels])
@@ -74,7 +75,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     return prepare(f"{path.name}-{digest.hexdigest()[:16]}", make)
 
 
-def _parts(path: Path) -> tuple[list[str], dict[str, list[Picture]]]:
+def _parts(path: Path) -> tuple[list[str], dict[str, list[Entry]]]:
     """Return the names of the classes, and the images for training and testing."""
     whole = path / "train" if (path / "train").is_dir() else path
     classes = _classes(whole)
@@ -82,7 +83,7 @@ def _parts(path: Path) -> tuple[list[str], dict[str, list[Picture]]]:
     if (path / "train").is_dir() and (path / "test").is_dir():
         if unknown := set(_classes(path / "test")) - set(classes):
             raise ValueError(
-                f"{path / 'test'} has classes that {path / 'train'} has not: "
+                f"{path / 'test'} has classes that are not in {path / 'train'}: "
                 f"{', '.join(sorted(unknown))}."
             )
         parts = {"train": train, "test": _entries(path / "test", classes)}
@@ -111,22 +112,22 @@ def _images(folder: Path) -> Iterator[Path]:
     )
 
 
-def _entries(folder: Path, classes: list[str]) -> list[Picture]:
+def _entries(folder: Path, classes: list[str]) -> list[Entry]:
     found = [
         (path, label)
         for label, name in enumerate(classes)
         for path in sorted(_images(folder / name))
     ]
-    digests = images.in_threads(_sha256, [path for path, _ in found])
+    digests = parallel_decoding.in_threads(_sha256, [path for path, _ in found])
     return [
-        Picture(path, label, digest)
+        Entry(path, label, digest)
         for (path, label), digest in zip(found, digests, strict=True)
     ]
 
 
-def _split(entries: list[Picture]) -> dict[str, list[Picture]]:
-    """Return both parts of images that are not split: by content, class by class."""
-    by_class: dict[int, list[Picture]] = {}
+def _split(entries: list[Entry]) -> dict[str, list[Entry]]:
+    """Split the images of each class into training and test images, by content."""
+    by_class: dict[int, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.sha256):
         by_class.setdefault(entry.label, []).append(entry)
     chosen = {

@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from data.catalogue import KNOWN
+from data.published.catalogue import CATALOGUE
 from tests.data import tiny
 
 
 def test_the_right_arrays_pass():
-    known, _ = tiny.known()
-    known.check(tiny.arrays())
+    spec, _ = tiny.spec()
+    spec.check(tiny.arrays())
 
 
 def wrong(change):
@@ -67,41 +67,41 @@ def one_channel_brighter(found):
     ],
 )
 def test_wrong_arrays(change, sentence):
-    known, _ = tiny.known()
+    spec, _ = tiny.spec()
     with pytest.raises(ValueError, match=f"^tiny {re.escape(sentence)}"):
-        known.check(wrong(change))
+        spec.check(wrong(change))
 
 
 def test_the_std_is_that_of_all_pixels():
     """Not the mean of the images' own, which is smaller: a well-known mistake."""
-    known, _ = tiny.known()
+    spec, _ = tiny.spec()
     found = tiny.arrays()
     found["x_train"] = np.where(np.arange(50)[:, None, None, None] % 2, 90, 190)
     found["x_train"] = np.broadcast_to(found["x_train"], (50, 32, 32, 3))
     found["x_train"] = found["x_train"].astype(np.uint8)
     with pytest.raises(ValueError, match=r"mean 0\.5490 .* expected"):
-        known.check(found)
-    even = type(known)(**(vars(known) | {"mean": None, "std": (50 / 255,) * 3}))
+        spec.check(found)
+    even = type(spec)(**(vars(spec) | {"mean": None, "std": (50 / 255,) * 3}))
     even.check(found)
-    uneven = type(known)(**(vars(even) | {"std": (49 / 255,) * 3}))
+    uneven = type(spec)(**(vars(even) | {"std": (49 / 255,) * 3}))
     with pytest.raises(ValueError, match=r"of std 0\.1961 .* expected 0\.1922"):
         uneven.check(found)
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_the_catalogue_agrees_with_itself(name):
-    known = KNOWN[name]
-    assert len(known.classes) == len(known.train) == len(known.test)
-    for layout in known.layouts:
+    spec = CATALOGUE[name]
+    assert len(spec.classes) == len(spec.train) == len(spec.test)
+    for layout in spec.layouts:
         for archive in layout.archives:
             assert re.fullmatch("[0-9a-f]{32}", archive.md5)
             assert re.fullmatch("[0-9a-f]{64}", archive.sha256)
             assert all(archive.name in url for url in archive.urls)
-    assert all(archive.urls for archive in known.layouts[0].archives)
+    assert all(archive.urls for archive in spec.layouts[0].archives)
 
 
 def test_cifar10s_archive_is_the_one_of_its_authors_page():
-    archive = KNOWN["cifar10"].layouts[0].archives[0]
+    archive = CATALOGUE["cifar10"].layouts[0].archives[0]
     assert archive.size == 170_498_071
     assert archive.md5 == "c58f30108f718f92721af3b95e74349a"
     zenodo, toronto = archive.urls
