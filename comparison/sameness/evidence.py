@@ -128,7 +128,7 @@ def deviations(evidence: Evidence, reference: Evidence) -> dict[str, float]:
     worst = dict.fromkeys(LIMITS, 0.0)
     for name, expected in reference.items():
         measure = f"{name.partition('/')[0]}_max_rel"
-        size = max(np.linalg.norm(expected), FLOOR)
+        size = max(float(np.linalg.norm(expected)), FLOOR)
         distance = np.linalg.norm(evidence[name] - expected) / size
         worst[measure] = float(np.maximum(worst[measure], distance))  # NaN stays
     logits = evidence["outputs/output"] - reference["outputs/output"]
@@ -164,7 +164,7 @@ def _rows(y: np.ndarray) -> np.ndarray:
 
 
 def _draw(like: Evidence) -> Evidence:
-    """Return new weights of the same shapes; none is 0 or 1, where faults would hide."""
+    """Return new weights of the same shapes; none is 0 or 1, which would hide faults."""
     rng = np.random.default_rng(0)
     weights = draw(kinds(like), rng)
     for name, array in weights.items():
