@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from frameworks.engines import Network
 from frameworks.layers import Conv2D, MaxPool2D, ReLU, Sequential
 from frameworks.layers import Dense as PlainDense
 
@@ -169,17 +170,18 @@ Layer = Conv3x3 | MaxPool2 | Dense | Activation
 
 def start(
     net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
-) -> "LoopsNet":
-    """Return the network of loops that computes a plain one; it has no use for jobs."""
+) -> Network:
+    """Return the network of loops for these layers; it has no use for the rest."""
     return LoopsNet(net)
 
 
 class LoopsNet:
-    """A network of these layers for the contract, whose batches it takes apart.
+    """A network of these layers, which takes each batch apart: one image at a time.
 
-    Its layers see the weights of the plain ones, and learn at a rate of 0: the gradient
-    of a batch is summed over its images, and the optimiser moves the weights. The loss
-    starts from logits, so the last layer is the dense one inside `Softmax`.
+    Its layers share the weights of the plain ones, and learn at a rate of 0: the
+    gradients of a batch are summed over its images, and the optimiser moves the
+    weights. The loss starts from logits, so the last layer is a `Dense`, not a
+    `Softmax`.
     """
 
     def __init__(self, net: Sequential) -> None:
@@ -193,15 +195,15 @@ class LoopsNet:
         return self.net.weighted()
 
     def forward(
-        self, x: np.ndarray, last: str | None = None, training: bool = False
+        self, x: np.ndarray, layer: str = "output", training: bool = False
     ) -> np.ndarray:
-        """(c, h, w, n) -> (classes, n), or the output of the layer named `last`."""
-        self.images = x.transpose(3, 1, 2, 0)
-        outs = np.stack([self._forward(image, last) for image in self.images])
+        """(n, h, w, c) -> (classes, n), or the output of the layer of that name."""
+        self.images = x
+        outs = np.stack([self._forward(image, layer) for image in x])
         return np.moveaxis(outs, (0, -1), (-1, 0))
 
     def backward(self, dlogits: np.ndarray) -> None:
-        """(classes, n): leave the gradients of all weights with the plain layers."""
+        """(classes, n): give all weights of the plain layers their gradients."""
         for plain in self.weighted().values():
             plain.dkernel = np.zeros_like(plain.kernel)
             plain.dbias = np.zeros_like(plain.bias)
@@ -219,7 +221,8 @@ class LoopsNet:
                     self.weighted()[name].dkernel += dkernel
                     self.weighted()[name].dbias += layer.d_L_d_biases
 
-    def _forward(self, image: np.ndarray, last: str | None = None) -> np.ndarray:
+    def _forward(self, image: np.ndarray, last: str = "output") -> np.ndarray:
+        """(h, w, c) -> (classes,), or the output of the layer named `last`."""
         for name, layers in self.layers.items():
             for layer in layers:
                 image = layer.forward(image)

@@ -7,30 +7,19 @@ from threading import Lock
 
 import numpy as np
 
+from frameworks.engines import Network, PlainNet
 from frameworks.fast import processes, threads
 from frameworks.fast.worker import Worker, add
-from frameworks.layers import (
-    Conv2D,
-    Dense,
-    Flatten,
-    Identity,
-    Layer,
-    MaxPool2D,
-    ReLU,
-    Sequential,
-)
+from frameworks.layers import Conv2D, Dense, Sequential
 
 WORK = 20e6  # floating-point operations; for fewer, waking a worker costs more
-KNOWN = (Conv2D, Dense, Flatten, Identity, MaxPool2D, ReLU)  # treat each image alone
 
 
 def start(
     net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
-) -> "FastNet | Sequential":
-    """Return a fast network, or `net` itself where a layer must see all of a batch."""
-    if all(isinstance(layer, KNOWN) for layer in _leaves(net)):
-        return FastNet(net, image_shape, n_jobs)
-    return net
+) -> Network:
+    """Return the fast network for these layers."""
+    return FastNet(net, image_shape, n_jobs)
 
 
 class FastNet:
@@ -65,12 +54,11 @@ class FastNet:
         return self.net.weighted()
 
     def forward(
-        self, x: np.ndarray, last: str = "output", training: bool = False
+        self, x: np.ndarray, layer: str = "output", training: bool = False
     ) -> np.ndarray:
-        """(c, H, W, n) -> (classes, n), or the output of the layer named `last`."""
-        if last != list(self.net.layers)[-1]:
-            return self.net.forward(x, last)
-        x = x.transpose(3, 1, 2, 0)
+        """(n, h, w, c) -> (classes, n), or the output of the layer of that name."""
+        if layer != list(self.net.layers)[-1]:
+            return PlainNet(self.net).forward(x, layer)
         shares = self._shares(len(x), training)
         arrays = [x[share] for share in shares]
         with self.lock:
@@ -82,7 +70,7 @@ class FastNet:
             return np.concatenate([logits for (logits,) in results], axis=1)
 
     def backward(self, dlogits: np.ndarray) -> None:
-        """(classes, n): leave the gradients of all weights with their layers."""
+        """(classes, n): give all weights their gradients."""
         arrays = [dlogits[:, share] for share in self.shares]
         with self.lock:
             gradients, *others = self.team.call("backward", arrays)
@@ -117,15 +105,6 @@ class FastNet:
         finally:
             self.team.close()
             self.team = self.threads
-
-
-def _leaves(layer: Layer) -> Iterator[Layer]:
-    """Yield the layers that a network is made of, however they are nested."""
-    if not isinstance(layer, Sequential):
-        yield layer
-        return
-    for part in layer.layers.values():
-        yield from _leaves(part)
 
 
 def _weights(layer: Conv2D | Dense) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,9 @@ from frameworks.fast.products import by_columns, by_rows
 from frameworks.fast.scratch import Room, Scratch
 from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
-from frameworks.layers import Conv2D, MaxPool2D
-from frameworks.loops import Conv3x3, Dense, MaxPool2, Softmax
+from frameworks.layers import Conv2D, Flatten, MaxPool2D, ReLU, Sequential
+from frameworks.layers import Dense as PlainDense
+from frameworks.loops import Conv3x3, Dense, LoopsNet, MaxPool2, Softmax
 from models import Skylark_CNN
 
 SHAPES = [
@@ -130,16 +131,88 @@ def test_another_layer_is_computed_by_the_plain_engine():
     class Other(Skylark_CNN):
         def build(self):
             super().build()
-            layers = getattr(self.net_, "net", self.net_)
+            layers = self.net_.net
             layers.layers = {"twice": Doubled()} | layers.layers
             self.net_ = engines.start(self.engine, layers, self.image_shape_, None)
 
     X, y = images((8, 8, 1))
     fitted = [
         Other(epochs=1, random_state=0, dtype="float64", engine=engine).fit(X, y)
-        for engine in ("plain", "fast")
+        for engine in ("plain", "fast", "loops")
     ]
-    assert largest_difference(*fitted) == 0
+    for model in fitted:
+        assert type(model.net_) is engines.PlainNet
+        assert largest_difference(model, fitted[0]) == 0
+
+
+def small(*extra):
+    """A network for images (10, 7, 3), with weights away from 0, and further layers."""
+    rng = np.random.default_rng(0)
+    conv = Conv2D(3, 4, (3, 3), "float64", needs_dx=False)
+    output = PlainDense(4 * 2 * 4, 5, "float64")
+    for layer in (conv, output):
+        layer.kernel[:] = rng.normal(size=layer.kernel.shape)
+        layer.bias[:] = rng.normal(size=layer.bias.shape)
+    return Sequential(
+        conv1=Sequential(conv, ReLU(), *extra),
+        pool1=MaxPool2D((2, 2)),
+        flatten=Flatten(),
+        output=output,
+    )
+
+
+class OtherReLU(ReLU):
+    """A subclass may compute something else."""
+
+
+class OtherSequential(Sequential):
+    """As a residual block is one."""
+
+
+class TestRuns:
+    """Which engine computes a network: one place says it, and `start` keeps to it."""
+
+    @pytest.mark.parametrize(
+        ("engine", "expected"),
+        [("fast", net.FastNet), ("plain", engines.PlainNet), ("loops", LoopsNet)],
+    )
+    def test_an_engine_computes_the_layers_that_it_knows(self, engine, expected):
+        assert engines.runs(engine, small()) == engine
+        assert type(engines.start(engine, small(), (10, 7, 3), 1)) is expected
+
+    @pytest.mark.parametrize(
+        "unknown",
+        [OtherReLU(), OtherSequential(), Sequential(OtherReLU())],
+        ids=["layer", "sequence", "inside another"],
+    )
+    @pytest.mark.parametrize("engine", engines.ENGINES)
+    def test_any_other_layer_makes_it_plain(self, engine, unknown):
+        net = small(unknown)
+        assert engines.runs(engine, net) == "plain"
+        assert type(engines.start(engine, net, (10, 7, 3), 1)) is engines.PlainNet
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_every_network_takes_images_as_the_contract_has_them(engine):
+    """(n, h, w, c), not square; each layer against its formula."""
+    layers = small()
+    network = engines.start(engine, layers, (10, 7, 3), 1)
+    assert network.net is layers
+    x = np.random.default_rng(1).normal(size=(6, 10, 7, 3))
+
+    conv, output = network.weighted().values()
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    conv1 = np.einsum("nhwcij,ijcf->fhwn", windows, conv.kernel)
+    conv1 = np.maximum(conv1 + conv.bias[:, None, None, None], 0)  # (4, 8, 5, 6)
+    pool1 = conv1[:, :, :4].reshape(4, 4, 2, 2, 2, 6).max((2, 4))  # (4, 4, 2, 6)
+    flat = pool1.transpose(1, 2, 0, 3).reshape(-1, 6)
+    logits = output.kernel.T @ flat + output.bias[:, None]
+    for layer, expected in (("conv1", conv1), ("pool1", pool1), ("output", logits)):
+        np.testing.assert_allclose(network.forward(x, layer), expected, atol=1e-12)
+
+    dlogits = network.forward(x, training=True)
+    network.backward(dlogits)
+    np.testing.assert_allclose(output.dkernel, flat @ logits.T, atol=1e-12)
 
 
 class TestPieces:
@@ -226,9 +299,9 @@ def test_memory_does_not_grow_with_the_sizes_that_were_predicted():
 def test_a_prediction_between_forward_and_backward_changes_nothing():
     X, y = images((12, 12, 3), n=64)
     net = Skylark_CNN(epochs=1, random_state=0, n_jobs=1).fit(X, y).net_
-    x = X.astype("float32").transpose(3, 1, 2, 0)
+    x = X.astype("float32")
     found = []
-    for between in (lambda: None, lambda: net.forward(x[..., :5])):
+    for between in (lambda: None, lambda: net.forward(x[:5])):
         logits = net.forward(x, training=True)
         between()
         net.backward(logits)
@@ -526,7 +599,7 @@ def test_the_engine_can_be_changed_between_fits():
     model = Skylark_CNN(epochs=1, warm_start=True, random_state=0, dtype="float64")
     model.fit(X, y).set_params(engine="plain").fit(X, y)
     assert model.n_iter_ == 2
-    assert type(model.net_).__name__ == "Sequential"
+    assert type(model.net_) is engines.PlainNet
 
 
 def test_no_thread_is_left_behind():
