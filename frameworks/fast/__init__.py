@@ -3,7 +3,8 @@
 `net` shares each batch among workers: `threads` or `processes`. A `worker` cuts its
 share into shards (`shard`) that fit a core's cache. In a shard, convolution, ReLU and
 pool are one `block`, whose products are `direct` or `winograd`, and whose maximum is a
-`tournament`. Each file says what its trick gains.
+`tournament`. What a block asks of its products is written down in `protocols`. Each
+file says what its trick gains.
 
 The letters are those of `frameworks/layers.py`, and beside them
 

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from frameworks.fast.block import Block, BlockShard
-from frameworks.fast.scratch import LINE, Room, Scratch
+from frameworks.fast.scratch import LINE, Plan
 from frameworks.layers import Layer, Sequential
 
 ODD = 1  # a bit of the number of lines
@@ -23,16 +23,20 @@ class Shard:
         blocks: list[Block],
         layers: list[Layer],
         x: np.ndarray,
-        scratch: Scratch,
+        buffer: np.ndarray,
         keep: bool,
     ) -> None:
-        """Serve images like x, (n, H, W, c); with `keep`, also backwards."""
+        """Serve images like x, (n, H, W, c); with `keep`, also backwards.
+
+        The buffer has as many bytes as `scratch_size` says, or more.
+        """
         n, H, W, c = x.shape
-        self.apart = _apart(Room(scratch, x.dtype), x)
+        apart = _plan_apart(x).bind(buffer)["apart"]
+        self.apart = apart[:, : H * W * c].reshape(x.shape)
         self.x = images = np.empty((H, c, W, n), x.dtype)
         self.blocks: list[BlockShard] = []
         for block in blocks:
-            self.blocks.append(BlockShard(block, images, scratch, keep))
+            self.blocks.append(BlockShard(block, images, buffer, keep))
             images = self.blocks[-1].out
         self.layers = Sequential(*map(_twin, layers))
 
@@ -57,12 +61,19 @@ class Shard:
             found = block.gradients() + found
         for layer in self.layers.weighted().values():
             found += layer.dkernel, layer.dbias
-            del layer.dkernel, layer.dbias  # so that they can go when they are used
+            del layer.dkernel, layer.dbias  # nobody else needs them
         return found
 
 
-def _apart(room: Room, x: np.ndarray) -> np.ndarray:
-    """Return an array like x whose images are an odd number of cache lines apart.
+def scratch_size(blocks: list[Block], x: np.ndarray, keep: bool) -> int:
+    """Return the bytes of scratch memory that a shard of images like x needs."""
+    n = len(x)
+    plans = [block.plan(rows, n, keep) for block in blocks for rows in block.bands(n)]
+    return max(plan.size for plan in [_plan_apart(x), *plans])
+
+
+def _plan_apart(x: np.ndarray) -> Plan:
+    """Return a place for x whose images are an odd number of cache lines apart.
 
     To put all images side by side, a pixel of each is read in turn. 32 x 32 x 3 floats
     are 3 x 4096 bytes, and pixels so far apart share one set of the cache, where each
@@ -70,8 +81,9 @@ def _apart(room: Room, x: np.ndarray) -> np.ndarray:
     """
     n, *shape = x.shape
     lines = -(-prod(shape) * x.itemsize // LINE) | ODD
-    apart = room.take(n, lines * LINE // x.itemsize)
-    return apart[:, : prod(shape)].reshape(x.shape)
+    plan = Plan(x.dtype)
+    plan.add("apart", n, lines * LINE // x.itemsize)
+    return plan
 
 
 def _twin(layer: Layer) -> Layer:

@@ -3,12 +3,10 @@
 import numpy as np
 
 from frameworks.fast.block import Block
-from frameworks.fast.scratch import Scratch
-from frameworks.fast.shard import Shard
+from frameworks.fast.shard import Shard, scratch_size
 from frameworks.layers import Conv2D, Layer, MaxPool2D, ReLU, Sequential
 
-# Images: of more, one row of windows is too much for a core's cache; of fewer, there
-# are too many calls for what each computes.
+# Images. Larger shards overflow a core's cache; smaller ones make too many calls.
 SHARD = 64
 
 Shards = dict[tuple[int, int], Shard]
@@ -28,10 +26,11 @@ class Worker:
         self.operations = sum(block.operations for block in self.blocks) + sum(
             2 * layer.kernel.size for layer in layers
         )
-        # Of the last two batches to predict, and to train on: their number and size.
+        # By first image and number of images, for the last two batches: those to
+        # predict, and those to train on.
         self.shards: list[tuple[Shards, Shards]] = [({}, {}), ({}, {})]
         self.active: list[Shard] = []
-        self.scratch = Scratch()
+        self.buffer = np.empty(0, np.uint8)
 
     def predict(self, x: np.ndarray) -> list[np.ndarray]:
         """(n, H, W, c) -> [logits (classes, n)]."""
@@ -68,12 +67,11 @@ class Worker:
         return [np.concatenate(outs, axis=1)]
 
     def _shard(self, x: np.ndarray, keep: bool) -> Shard:
-        """Return a shard for images like x, all of whose scratch is in one buffer."""
-        while True:
-            shard = Shard(self.blocks, self.layers, x, self.scratch, keep)
-            if self.scratch.fits():
-                return shard
-            self.scratch.enlarge()
+        """Return a shard for images like x, whose scratch memory is in the buffer."""
+        size = scratch_size(self.blocks, x, keep)
+        if size > len(self.buffer):  # shards that have the old one keep it
+            self.buffer = np.empty(size, np.uint8)
+        return Shard(self.blocks, self.layers, x, self.buffer, keep)
 
 
 def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:

@@ -7,22 +7,27 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from numpy.lib.array_utils import byte_bounds
 from sklearn.datasets import load_digits
 
 from comparison.code_length import ROOT
 from frameworks import engines
 from frameworks.fast import net, processes, threads, worker
+from frameworks.fast.block import Block
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
 from frameworks.fast.products import by_columns, by_rows
-from frameworks.fast.scratch import Room, Scratch
+from frameworks.fast.scratch import LINE, Plan
+from frameworks.fast.shard import scratch_size
 from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
 from frameworks.layers import Conv2D, Flatten, MaxPool2D, ReLU, Sequential
@@ -263,7 +268,8 @@ class TestPieces:
         rows, found = slice(1, 3), []
         for product in (Direct(conv, (2, 2)), Winograd(conv)):
             product.prepare()
-            band = product.band(x, rows, 4, Room(Scratch(), x.dtype), keep=True)
+            plan = product.plan(rows, 4, 3, keep=True)
+            band = product.band(x, rows, plan.bind(np.empty(plan.size, np.uint8)))
             calls, dmatrix = Calls(), np.empty_like(product.matrix)
             dx = np.zeros_like(x)
             band.forward(calls)
@@ -285,6 +291,95 @@ class TestPieces:
         blocks, layers = worker.fuse(model.net_.net, (12, 12))
         assert [block.windows for block in blocks] == [(5, 5), (1, 1)]
         assert len(layers) == 3
+
+
+class TestScratch:
+    """Memory is measured from sizes, and only then bound."""
+
+    def test_arrays_lie_in_lines_of_their_own(self):
+        plan = Plan("float32")
+        plan.add("first", 3, 5)  # 60 bytes, one line
+        plan.add("kept", 1000, kept=True)
+        plan.add("second", 17)  # 68 bytes, two lines
+        plan.overwrite("second")
+        plan.add("third", 4)
+        assert plan.size == 3 * LINE
+        buffer = np.empty(plan.size, np.uint8)
+        arrays = plan.bind(buffer)
+        start = buffer.ctypes.data
+        offsets = {name: a.ctypes.data - start for name, a in arrays.items()}
+        assert not np.shares_memory(arrays.pop("kept"), buffer)
+        assert offsets["first"] == 0
+        assert offsets["second"] == offsets["third"] == LINE
+        assert [a.shape for a in arrays.values()] == [(3, 5), (17,), (4,)]
+
+    @pytest.mark.parametrize("keep", [False, True])
+    @pytest.mark.parametrize("channels", [3, 16], ids=["direct", "winograd"])
+    def test_a_band_takes_the_bytes_that_were_measured(self, channels, keep):
+        """And no other memory, but what is kept from forwards to backwards."""
+        block = Block(Conv2D(channels, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
+        for rows in (slice(0, 3), slice(3, 5)):
+            plan = block.plan(rows, 7, keep)
+            buffer = np.empty(plan.size, np.uint8)
+            arrays = plan.bind(buffer)
+            inside = {n for n, a in arrays.items() if np.shares_memory(a, buffer)}
+            kept = {"copies", "transformed"} if keep else set()
+            assert arrays.keys() - inside == kept & arrays.keys()
+            ends = [byte_bounds(arrays[name])[1] for name in inside]
+            assert 0 <= byte_bounds(buffer)[1] - max(ends) < LINE
+            assert ("dmatrix" in inside) == (keep and rows.start > 0)
+            with pytest.raises(ValueError, match="reshape"):
+                plan.bind(buffer[:-LINE])
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_arrays_share_no_bytes_but_with_the_tiles(self, keep):
+        block = Block(Conv2D(16, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
+        plan = block.plan(slice(3, 5), 7, keep)
+        arrays = plan.bind(np.empty(plan.size, np.uint8))
+        tiles = arrays.pop("tiles")
+        assert np.shares_memory(tiles, arrays["phases"])
+        assert not np.shares_memory(tiles, arrays["products"])
+        assert not np.shares_memory(tiles, arrays["transformed"])
+        for first, second in combinations(arrays.values(), 2):
+            assert not np.shares_memory(first, second)
+
+    def test_every_shard_is_bound_once_in_one_buffer(self):
+        """Nothing is made to be thrown away; a larger shard has a larger buffer."""
+        X, y = images((20, 20, 3), n=worker.SHARD)
+        settings = {"filters": (16, 16), "epochs": 1, "n_jobs": 1, "batch_size": 8}
+        (alone,) = Skylark_CNN(**settings).fit(X, y).net_.threads.workers
+        x = X.astype("float32")
+        before, size = len(alone.buffer), scratch_size(alone.blocks, x, keep=True)
+        assert before == scratch_size(alone.blocks, x[:8], keep=True) < size
+        tracemalloc.start()
+        try:
+            shard = alone._shard(x, keep=True)
+            left, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(alone.buffer) == size
+        assert left > size
+        assert peak - left < 100_000
+        assert np.shares_memory(shard.apart, alone.buffer)
+        for block in shard.blocks:
+            for _, arrays, product, _ in block.bands:
+                assert np.shares_memory(product.phases, alone.buffer)
+                assert product.phases is arrays["phases"]
+
+    def test_a_forward_pass_allocates_no_array(self):
+        """But the 8,192 numbers at a time that NumPy casts bools in."""
+        X, y = images((20, 20, 3), n=worker.SHARD)
+        settings = {"filters": (16, 16), "epochs": 1, "n_jobs": 1}
+        (alone,) = Skylark_CNN(**settings).fit(X, y).net_.threads.workers
+        (shard,) = alone.active
+        tracemalloc.start()
+        try:
+            for block in shard.blocks:
+                block.forward.run()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 100_000
 
 
 def test_memory_does_not_grow_with_the_sizes_that_were_predicted():
