@@ -12,6 +12,7 @@ The letters are those of `frameworks/layers.py`, and beside them
     h, w    height and width of the block's output, in windows
     q       w n: one row of windows, of all images
 
-Images are (H, c, W, n): whole rows of an image are contiguous, and so is any band of
-them; within a row, as in the plain layers, every shift is one long run.
+A batch arrives as (n, H, W, c), and each shard copies its images to (H, c, W, n): whole
+rows are contiguous, and so is any band of them; within a row, as in the plain layers,
+every shift is one long run.
 """

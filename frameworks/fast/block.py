@@ -20,7 +20,7 @@ BAND = 3 << 20
 
 
 class Block:
-    """The layers, their sizes, and the kernel made ready for the product."""
+    """The fused layers, their sizes, and the kernel ready for the product."""
 
     def __init__(self, conv: Conv2D, relu: bool, pool: Pair, image: Pair) -> None:
         self.conv, self.relu, self.pool = conv, relu, pool
@@ -42,7 +42,7 @@ class Block:
         return [slice(top, min(top + rows, h)) for top in range(0, h, rows)]
 
     def plan(self, rows: slice, n: int, keep: bool) -> Plan:
-        """Return the arrays of one band, for n images; with `keep`, backwards too."""
+        """Return the plan of one band, for n images; with `keep`, backwards too."""
         w, f = self.windows[1], self.conv.kernel.shape[3]
         plan = self.product.plan(rows, w, n, keep)
         plan.add("winners", self.pool[0], rows.stop - rows.start, f, w * n)
@@ -52,7 +52,7 @@ class Block:
 
 
 class BlockShard:
-    """The block for a number of images: all its memory, and all its calls."""
+    """The block for a fixed number of images: all its memory, and all its calls."""
 
     def __init__(
         self, block: Block, x: np.ndarray, buffer: np.ndarray, keep: bool
@@ -90,7 +90,7 @@ class BlockShard:
         for rows, _, product, pool in self.bands:
             product.forward(calls)
             pool.forward(calls, out[rows])
-            # After the maximum, with which both commute: a quarter of the work.
+            # Bias and ReLU commute with the maximum: after it, a quarter of the work.
             calls.add(np.add, out[rows], bias, out=out[rows])
             if self.block.relu:
                 calls.add(np.maximum, out[rows], zeros, out=out[rows])

@@ -18,7 +18,8 @@ class Direct:
     each column b of the window and j of the kernel, as (h, pw, th, kw, c, q); the
     columns for row a of the window are then a view, the rows a .. a + kh of the copies.
     For 3x3 and 2x2 that is 24 copies a window instead of 36, and the pixels of a
-    window come out as four contiguous arrays. What the pool drops is never computed.
+    window come out as four contiguous arrays. Pixels that the pool drops are never
+    computed.
     """
 
     def __init__(self, conv: Conv2D, pool: Pair) -> None:
@@ -29,11 +30,11 @@ class Direct:
         self.floats_a_window = pw * (kh + ph - 1) * kw * c + ph * pw * f
 
     def prepare(self) -> None:
-        """Make `matrix` of the kernel's present values: a transposed copy."""
+        """Make `matrix` from the kernel's present values: a transposed copy."""
         self.matrix[:] = self.conv.kernel.reshape(-1, len(self.matrix)).T
 
     def plan(self, rows: slice, w: int, n: int, keep: bool) -> Plan:
-        """Return the arrays of a band of w windows a row, for n images."""
+        """Return the plan of a band: `rows` of w windows each, for n images."""
         (kh, kw, c, f), (ph, pw) = self.conv.kernel.shape, self.pool
         h, th = rows.stop - rows.start, kh + ph - 1
         plan = Plan(self.matrix.dtype)
@@ -46,7 +47,7 @@ class Direct:
         return plan
 
     def band(self, x: np.ndarray, rows: slice, arrays: Arrays) -> "DirectBand":
-        """Return the band for images x (H, c, W, n) in the arrays of its plan."""
+        """Return the band for images x (H, c, W, n), in the arrays of its plan."""
         return DirectBand(self, x, rows, arrays)
 
     def gather(self, dmatrix: np.ndarray) -> np.ndarray:

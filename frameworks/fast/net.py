@@ -1,4 +1,4 @@
-"""A network that shares each batch among workers: it looks like the plain one."""
+"""The fast engine's network, which shares each batch among workers."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from frameworks.fast import processes, threads
 from frameworks.fast.worker import Worker, add
 from frameworks.layers import Conv2D, Dense, Sequential
 
-WORK = 20e6  # floating-point operations; for fewer, waking a worker costs more
+WORK = 20e6  # floating-point operations; waking a worker for fewer does not pay
 
 
 def start(
@@ -23,7 +23,7 @@ def start(
 
 
 class FastNet:
-    """What `Sequential` does, by workers; its layers keep the weights.
+    """The layers of a `Sequential`, computed by workers; they keep the weights.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class FastNet:
         image by itself.
     image_shape : (h, w, c)
     n_jobs : int or None
-        None: one thread for each that BLAS may use. 1: one thread. More: for training,
-        so many processes, on Linux; -1 is one for each thread that BLAS may use.
+        None: as many threads as BLAS may use. 1: one thread. More: this many processes
+        for training, on Linux; -1: as many processes as BLAS may use threads.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class FastNet:
             layer.dkernel, layer.dbias, *gradients = gradients
 
     def _shares(self, n: int, training: bool) -> list[slice]:
-        """Return which images each worker has; workers with little to do have none."""
+        """Return the images of each worker; a small batch takes fewer workers."""
         work = n * self.threads.workers[0].operations * (3 if training else 1)
         count = max(1, min(self.jobs, n, int(work // WORK)))
         edges = [n * k // count for k in range(count + 1)]
@@ -88,7 +88,7 @@ class FastNet:
 
     @contextmanager
     def processes(self) -> Iterator[None]:
-        """Train by processes meanwhile, where `n_jobs` asks for them."""
+        """Train with processes inside this context, if `n_jobs` asks for them."""
         reason = processes.why_not() if self.forks else None
         if reason:
             warnings.warn(

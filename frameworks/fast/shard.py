@@ -9,11 +9,11 @@ from frameworks.fast.block import Block, BlockShard
 from frameworks.fast.scratch import LINE, Plan
 from frameworks.layers import Layer, Sequential
 
-ODD = 1  # a bit of the number of lines
+ODD = 1  # set in the number of lines; 0 leaves the number as it is
 
 
 class Shard:
-    """The network for a number of images, whose memory is allocated once.
+    """The network for a fixed number of images; its memory is allocated once.
 
     The blocks at its beginning are fused; the layers after them are the plain ones.
     """
@@ -26,9 +26,9 @@ class Shard:
         buffer: np.ndarray,
         keep: bool,
     ) -> None:
-        """Serve images like x, (n, H, W, c); with `keep`, also backwards.
+        """Serve images like x, (n, H, W, c); with `keep`, backwards too.
 
-        The buffer has as many bytes as `scratch_size` says, or more.
+        The buffer has at least `scratch_size` bytes.
         """
         n, H, W, c = x.shape
         apart = _plan_apart(x).bind(buffer)["apart"]
@@ -73,11 +73,12 @@ def scratch_size(blocks: list[Block], x: np.ndarray, keep: bool) -> int:
 
 
 def _plan_apart(x: np.ndarray) -> Plan:
-    """Return a place for x whose images are an odd number of cache lines apart.
+    """Return the plan of a copy of x: images an odd number of cache lines apart.
 
-    To put all images side by side, a pixel of each is read in turn. 32 x 32 x 3 floats
-    are 3 x 4096 bytes, and pixels so far apart share one set of the cache, where each
-    drives out another: without the odd number, 0.77 of the speed on one core (seed).
+    The change of layout reads the same pixel of all images in turn. Images of 32 x 32 x
+    3 floats are 3 x 4096 bytes, and pixels so far apart share one set of the cache,
+    where each evicts another: without the odd number, 0.77 of the speed on one core
+    (seed).
     """
     n, *shape = x.shape
     lines = -(-prod(shape) * x.itemsize // LINE) | ODD
@@ -87,7 +88,7 @@ def _plan_apart(x: np.ndarray) -> Plan:
 
 
 def _twin(layer: Layer) -> Layer:
-    """Return a layer with the same weights, that remembers a batch of its own."""
+    """Return a layer with the same weights, which keeps a batch of its own."""
     twin = copy.copy(layer)
     if isinstance(twin, Sequential):
         twin.layers = {name: _twin(part) for name, part in twin.layers.items()}

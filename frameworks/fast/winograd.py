@@ -49,7 +49,7 @@ class Winograd:
         self.matrix[:] = self.kernel.swapaxes(1, 2)
 
     def plan(self, rows: slice, w: int, n: int, keep: bool) -> Plan:
-        """Return the arrays of a band of w windows a row, for n images."""
+        """Return the plan of a band: `rows` of w windows each, for n images."""
         _, f, c = self.matrix.shape
         h = rows.stop - rows.start
         plan = Plan(self.matrix.dtype)
@@ -65,7 +65,7 @@ class Winograd:
         return plan
 
     def band(self, x: np.ndarray, rows: slice, arrays: Arrays) -> "WinogradBand":
-        """Return the band for images x (H, c, W, n) in the arrays of its plan."""
+        """Return the band for images x (H, c, W, n), in the arrays of its plan."""
         return WinogradBand(self, x, rows, arrays)
 
     def gather(self, dmatrix: np.ndarray) -> np.ndarray:

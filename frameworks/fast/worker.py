@@ -1,4 +1,4 @@
-"""What one thread or one process does: its share of each batch, in shards."""
+"""The work of one thread or one process: its share of each batch, in shards."""
 
 import numpy as np
 
@@ -13,10 +13,10 @@ Shards = dict[tuple[int, int], Shard]
 
 
 class Worker:
-    """Computes a share of each batch; shares the weights with others, nothing else.
+    """Computes a share of each batch; shares only the weights with other workers.
 
-    `operations` is the number of floating-point operations of a forward pass, for each
-    image.
+    `operations` is the number of floating-point operations that a forward pass takes
+    for one image.
     """
 
     def __init__(self, net: Sequential, image: tuple[int, int]) -> None:
@@ -56,7 +56,7 @@ class Worker:
         active, outs = [], []
         for k in range(0, len(x), SHARD):
             part = x[k : k + SHARD]
-            key = k if keep else 0, len(part)  # to predict, one serves after the other
+            key = k if keep else 0, len(part)  # predictions take turns in one shard
             found = now.get(key) or last.get(key) or before.get(key)
             shard = now[key] = found or self._shard(part, keep)
             outs.append(shard.forward(part))
@@ -82,7 +82,7 @@ def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def fuse(net: Sequential, image: tuple[int, int]) -> tuple[list[Block], list[Layer]]:
-    """Return the blocks that a network begins with, and the layers after them."""
+    """Return the blocks at the beginning of a network, and the layers after them."""
     blocks: list[Block] = []
     layers = list(net.layers.values())
     while len(layers) > 1:
