@@ -7,7 +7,6 @@ that the other engines do at once for all pixels and images stands here as a loo
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -191,10 +190,6 @@ class LoopsNet:
             name: _layers(layer) for name, layer in net.layers.items()
         }
 
-    def weighted(self) -> dict[str, Any]:
-        """Return the plain layers that have weights, by name."""
-        return self.net.weighted()
-
     def forward(
         self, x: np.ndarray, layer: str = "output", training: bool = False
     ) -> np.ndarray:
@@ -205,7 +200,8 @@ class LoopsNet:
 
     def backward(self, dlogits: np.ndarray) -> None:
         """(classes, n): give all weights of the plain layers their gradients."""
-        for plain in self.weighted().values():
+        weighted = self.net.weighted()
+        for plain in weighted.values():
             plain.dkernel = np.zeros_like(plain.kernel)
             plain.dbias = np.zeros_like(plain.bias)
         for image, d in zip(self.images, dlogits.T, strict=True):
@@ -219,8 +215,8 @@ class LoopsNet:
                         dkernel = layer.d_L_d_weights
                     else:
                         continue
-                    self.weighted()[name].dkernel += dkernel
-                    self.weighted()[name].dbias += layer.d_L_d_biases
+                    weighted[name].dkernel += dkernel
+                    weighted[name].dbias += layer.d_L_d_biases
 
     def _forward(self, image: np.ndarray, last: str = "output") -> np.ndarray:
         """(h, w, c) -> (classes,), or the output of the layer named `last`."""

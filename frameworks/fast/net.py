@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
@@ -50,10 +49,6 @@ class FastNet:
         self.team: threads.Threads | processes.Processes = self.threads
         self.lock = Lock()  # the workers' memory is for one batch at a time
 
-    def weighted(self) -> dict[str, Any]:
-        """Return the layers that have weights, by name."""
-        return self.net.weighted()
-
     def forward(
         self, x: np.ndarray, layer: str = "output", training: bool = False
     ) -> np.ndarray:
@@ -77,7 +72,7 @@ class FastNet:
             gradients, *others = self.team.call("backward", arrays)
         for more in others:
             add(gradients, more)
-        for layer in self.weighted().values():
+        for layer in self.net.weighted().values():
             for role in layer.roles:
                 setattr(layer, f"d{role}", gradients.pop(0))
 

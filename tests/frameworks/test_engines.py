@@ -205,7 +205,7 @@ def test_every_network_takes_images_as_the_contract_has_them(engine):
     assert network.net is layers
     x = np.random.default_rng(1).normal(size=(6, 10, 7, 3))
 
-    conv, output = network.weighted().values()
+    conv, output = layers.weighted().values()
     windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
     conv1 = np.einsum("nhwcij,ijcf->fhwn", windows, conv.kernel)
     conv1 = np.maximum(conv1 + conv.bias[:, None, None, None], 0)  # (4, 8, 5, 6)
@@ -400,7 +400,7 @@ def test_a_prediction_between_forward_and_backward_changes_nothing():
         logits = net.forward(x, training=True)
         between()
         net.backward(logits)
-        found.append([layer.dkernel.copy() for layer in net.weighted().values()])
+        found.append([layer.dkernel.copy() for layer in net.net.weighted().values()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)
 
