@@ -8,7 +8,7 @@ compare: .venv/compare  ## set everything up, and run the comparison
 	$(BIN)/python compare.py $(ARGS)
 
 test: .venv/dev  ## set everything up, and run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .

@@ -7,6 +7,11 @@ from pathlib import Path
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is imported
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The networks here are tiny: a second thread of a library only waits, and meanwhile
+# takes the core from the other process of the tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
 import pytest

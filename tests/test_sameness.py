@@ -1,6 +1,6 @@
 """The four classes are one network: the same numbers, step after step."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -63,6 +63,35 @@ def fitted(Model, X, y, **settings):
     return model
 
 
+@pytest.fixture(scope="module")
+def steps(cifar10):
+    """The losses of the first 100 steps on real images, once for each model."""
+    X, y = cifar10
+
+    @cache
+    def losses(Model, dtype):
+        """Each call of partial_fit is one step; its loss is the step's own."""
+        model = Model(dtype=dtype, random_state=0, batch_size=64)
+        for start in range(0, 6400, 64):
+            batch = slice(start, start + 64)
+            model.partial_fit(X[batch], y[batch], classes=range(10))
+        return model.history_["loss"]
+
+    return losses
+
+
+@pytest.fixture(scope="module")
+def epoch(cifar10):
+    """The weights after an epoch on real images, once for each model."""
+    settings = {"filters": (8, 8), "hidden_units": (16,), "dtype": "float64"}
+
+    @cache
+    def weights(Model):
+        return Model(epochs=1, random_state=0, **settings).fit(*cifar10).get_weights()
+
+    return weights
+
+
 def relative(found, expected):
     return np.linalg.norm(found - expected) / (np.linalg.norm(expected) or 1)
 
@@ -101,7 +130,7 @@ def input_gradient(model, x, y):
     if model.framework == "numpy":
         net = model.net_.net
         net.layers["conv1"].layers["0"].needs_dx = True
-        _, dlogits = cross_entropy(model.forward(x), y, np.ones(len(y)))
+        _, dlogits = cross_entropy(model.forward(x, training=True), y, np.ones(len(y)))
         return np.moveaxis(net.backward(dlogits), (0, -1), (-1, 0))
     keras, tf, torch = lazy.keras, lazy.tf, lazy.torch  # inspected, they'd be imported
     if model.framework == "torch":
@@ -196,28 +225,15 @@ class TestTraining:
 
     @pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-4), ("float64", 1e-9)])
     @pytest.mark.parametrize("Model", OTHERS)
-    def test_the_first_100_steps_on_real_images(self, Model, dtype, limit, cifar10):
-        """Each call of partial_fit is one step; its loss is the step's own."""
-        X, y = cifar10
-        losses = []
-        for M in (Plain, Model):
-            model = M(dtype=dtype, random_state=0, batch_size=64)
-            for start in range(0, 6400, 64):
-                batch = slice(start, start + 64)
-                model.partial_fit(X[batch], y[batch], classes=range(10))
-            losses.append(model.history_["loss"])
-        assert len(losses[0]) == 100
-        np.testing.assert_allclose(losses[1], losses[0], rtol=limit)
+    def test_the_first_100_steps_on_real_images(self, Model, dtype, limit, steps):
+        ours, theirs = steps(Plain, dtype), steps(Model, dtype)
+        assert len(ours) == 100
+        np.testing.assert_allclose(theirs, ours, rtol=limit)
 
     @pytest.mark.parametrize("Model", OTHERS)
-    def test_an_epoch_on_real_images(self, Model, cifar10):
-        X, y = cifar10
-        settings = {"filters": (8, 8), "hidden_units": (16,), "dtype": "float64"}
-        ours, theirs = (
-            M(epochs=1, random_state=0, **settings).fit(X, y) for M in (Plain, Model)
-        )
-        theirs = theirs.get_weights()
-        for name, weight in ours.get_weights().items():
+    def test_an_epoch_on_real_images(self, Model, epoch):
+        ours, theirs = epoch(Plain), epoch(Model)
+        for name, weight in ours.items():
             assert relative(theirs[name], weight) < 1e-6, name
 
 

@@ -49,8 +49,10 @@ NETWORKS = [((), (4,)), ((8,), ()), ((9, 10), (5,)), ((3, 17, 16), (7,))]
 
 @pytest.fixture(autouse=True)
 def shared_out(monkeypatch):
-    """Share out even the smallest batch, for here batches are small."""
+    """Two workers at least, and even the smallest batch is shared out among them."""
     monkeypatch.setattr(net, "WORK", 1)
+    with threads.blas.limit(limits=max(2, threads.count())):
+        yield
 
 
 def images(shape, n=50, classes=3):
