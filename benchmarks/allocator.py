@@ -12,7 +12,7 @@ from statistics import median
 
 from benchmarks.blocks import call, command, load, options, place
 from benchmarks.speed import OWN, measure
-from comparison.plan import NETWORKS
+from comparison.network import NETWORKS
 from comparison.processes.process import ALLOCATOR
 
 CLASSES = ("Skylark_CNN", *OWN.values())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import data
-from comparison.processes import environment, process
+from comparison.processes import process, resources
 from comparison.report.readme import replace_block
 
 Measured = dict[str, Any]
@@ -34,7 +34,7 @@ def call(
     ending = process.run(
         "benchmarks.blocks",
         {"module": _module(function), "name": function.__name__, "spec": spec},
-        threads=threads or environment.cores(),
+        threads=threads or resources.cores(),
         on_event=events.append,
         environment=variables,
     )

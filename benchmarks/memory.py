@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.blocks import Measured, call, command, load, options, place
-from comparison.plan import NETWORKS
+from comparison.network import NETWORKS
 
 IMAGES = (3_200, 32_000)
 CLASSES: dict[str, dict[str, Any]] = {

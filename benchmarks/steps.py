@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.blocks import Measured, call, command, load, options, place
-from comparison.plan import NETWORKS
+from comparison.network import NETWORKS
 
 IMAGES, FEW, EPOCHS = {"seed": 12_800, "small": 3_200}, 128, 3
 HUGE = 1 << 60

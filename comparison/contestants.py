@@ -10,6 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+from comparison.processes.trial import ClassSpec
 from frameworks.engines import ENGINES
 from models import MODELS, Skylark_CNN
 
@@ -65,7 +66,7 @@ class Contestant:
         """The name of its class."""
         return self.path.partition(":")[2]
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> ClassSpec:
         """Return what a child process must know in order to find the class."""
         further = os.getcwd() if self.foreign else ""  # "": where compare.py is
         return {"class": self.path, "framework": self.framework, "path": further}

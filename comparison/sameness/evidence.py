@@ -1,17 +1,19 @@
 """The proof that the classes of a run are one network, on the run's own images.
 
-The reference is Skylark_CNN, with its plain engine, in float64. Every class, in a
+The standard is Skylark_CNN, with its plain engine, in float64. Every class, in a
 process of its own, is given the same weights and the same images, and must give the
 same outputs of every layer, the same gradient, and the same losses and weights after
 epochs of training. Only the contract is used, so that any class can be put to it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from comparison.processes import process
+from comparison.processes.trial import ClassSpec, find_class
+from comparison.records import Deviation, Deviations
 from frameworks.lazy import load
 from frameworks.weights import glorot_uniform
 
@@ -25,7 +27,7 @@ TRAINING = {
     "weight_decay": 1e-3,
     "random_state": 0,
 }
-LIMITS = {
+LIMITS: dict[Deviation, float] = {
     "logits_max_abs": 1e-10,
     "gradient_max_rel": 1e-8,
     "loss_max_rel": 1e-9,
@@ -33,7 +35,7 @@ LIMITS = {
 }
 # For a library that rounds to float32 inside, whatever it is given. Rounding is below a
 # tenth of these; every planted fault of the tests is above, but for rounding itself.
-LIMITS_FLOAT32 = {
+LIMITS_FLOAT32: dict[Deviation, float] = {
     "logits_max_abs": 1e-5,
     "gradient_max_rel": 1e-5,
     "loss_max_rel": 1e-5,
@@ -43,8 +45,20 @@ LIMITS_FLOAT32 = {
 Evidence = dict[str, np.ndarray]
 
 
-def limits(dtype: str) -> dict[str, float]:
-    """Return how far a class may be from the reference, in its arithmetic."""
+class EvidenceSpec(ClassSpec):
+    """What a child is told: the class, its parameters, the images, and where to write.
+
+    `folder` is the data set's, `file` the evidence's, `dtype` the arithmetic's.
+    """
+
+    folder: str
+    parameters: dict[str, Any]
+    dtype: str
+    file: str
+
+
+def limits(dtype: str) -> dict[Deviation, float]:
+    """Return how far a class may be from the standard, in its arithmetic."""
     return LIMITS if dtype == DTYPE else LIMITS_FLOAT32
 
 
@@ -52,7 +66,7 @@ def gather(
     Model: type,
     X: np.ndarray,
     y: np.ndarray,
-    network: Mapping[str, Any],
+    parameters: dict[str, Any],
     dtype: str = DTYPE,
 ) -> Evidence:
     """Return what a class computes: layers' outputs, gradients, losses and weights.
@@ -63,8 +77,8 @@ def gather(
         One that follows the contract.
     X, y : (n, h, w, c), (n,)
         Images for training, with a last, short batch.
-    network : dict
-        Parameters of its constructor: filters, hidden_units, activation, engine.
+    parameters : dict
+        Of its constructor: the network's sizes, and an engine.
     dtype : str
         Of the class's arithmetic.
 
@@ -73,26 +87,30 @@ def gather(
     dict of str to array
         `layer/NAME`, `gradient/NAME`, `trained/NAME` and `losses` (epochs,).
     """
-    settings = TRAINING | {"dtype": dtype} | dict(network)
+    parameters = TRAINING | {"dtype": dtype} | parameters
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
 
     # One step of learning rate 1 without momentum moves every weight by its gradient.
     step = {"learning_rate": 1.0, "momentum": 0.0, "epochs": 1, "batch_size": len(X)}
-    model = Model(**settings | step).fit(X, y, importance)
+    model = Model(**parameters | step).fit(X, y, importance)
     weights = _draw(model.get_weights())
     model.set_weights(weights)
-    found = {f"layer/{name}": model.transform(X, name) for name in model.layer_shapes()}
+    evidence = {
+        f"layer/{name}": model.transform(X, name) for name in model.layer_shapes()
+    }
     moved = model.partial_fit(X, y, sample_weight=importance).get_weights()
-    found |= {f"gradient/{name}": weights[name] - moved[name] for name in weights}
+    evidence |= {f"gradient/{name}": weights[name] - moved[name] for name in weights}
 
-    model = Model(**settings | {"epochs": EPOCHS}).fit(X, y, importance)
-    found |= {f"trained/{name}": array for name, array in model.get_weights().items()}
-    found["losses"] = np.array(model.history_["loss"])
-    return found
+    model = Model(**parameters | {"epochs": EPOCHS}).fit(X, y, importance)
+    evidence |= {
+        f"trained/{name}": array for name, array in model.get_weights().items()
+    }
+    evidence["losses"] = np.array(model.history_["loss"])
+    return evidence
 
 
-def deviations(found: Evidence, reference: Evidence) -> dict[str, float]:
-    """Return how far a class is from the reference, by the names of LIMITS.
+def deviations(evidence: Evidence, standard: Evidence) -> Deviations:
+    """Return how far a class is from the standard, by the names of LIMITS.
 
     Relative to the norm of each gradient and each weight, and to each loss.
 
@@ -101,14 +119,20 @@ def deviations(found: Evidence, reference: Evidence) -> dict[str, float]:
     ValueError
         The layers or the weights have other names or shapes.
     """
-    if {k: v.shape for k, v in found.items()} != {
-        k: v.shape for k, v in reference.items()
+    if {k: v.shape for k, v in evidence.items()} != {
+        k: v.shape for k, v in standard.items()
     }:
-        odd = sorted(found.keys() ^ reference.keys()) or "their shapes"
+        odd = sorted(evidence.keys() ^ standard.keys()) or "their shapes"
         raise ValueError(f"the layers and weights are others: {odd}")
-    worst = dict.fromkeys(LIMITS, 0.0)
-    for name, expected in reference.items():
-        difference = found[name] - expected
+    worst: Deviations = {
+        "logits_max_abs": 0.0,
+        "gradient_max_rel": 0.0,
+        "loss_max_rel": 0.0,
+        "weights_max_rel": 0.0,
+    }
+    measure: Deviation
+    for name, expected in standard.items():
+        difference = evidence[name] - expected
         kind = name.partition("/")[0]
         if kind == "layer":
             measure, value = "logits_max_abs", np.abs(difference).max()
@@ -122,14 +146,13 @@ def deviations(found: Evidence, reference: Evidence) -> dict[str, float]:
     return worst
 
 
-def verdict(worst: Mapping[str, float], dtype: str = DTYPE) -> bool:
+def within_limits(worst: Deviations, dtype: str = DTYPE) -> bool:
     """Return whether every deviation is within its limit; NaN is not."""
     return all(worst[name] <= limit for name, limit in limits(dtype).items())
 
 
-def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
+def _gather(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
     """Write one class's evidence to a file: the work of a child process."""
-    from comparison.processes.trial import find_class
     from data import Dataset
 
     if spec["framework"]:
@@ -137,8 +160,8 @@ def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     dataset = Dataset.open(spec["folder"])
     rows = _rows(dataset.y_train)
     X, y = dataset.x_train[rows], dataset.y_train[rows]
-    found: Any = gather(find_class(spec), X, y, spec["network"], spec["dtype"])
-    np.savez(spec["file"], **found)
+    evidence: Any = gather(find_class(spec), X, y, spec["parameters"], spec["dtype"])
+    np.savez(spec["file"], **evidence)
 
 
 def _rows(y: np.ndarray) -> np.ndarray:

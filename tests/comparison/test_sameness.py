@@ -33,7 +33,7 @@ def test_the_classes_are_one_network(Model, network, images):
     settings = NETWORKS[network]
     found = gather(Model, images, **settings)
     worst = evidence.deviations(found, gather(Skylark_CNN, images, **settings))
-    assert evidence.verdict(worst), worst
+    assert evidence.within_limits(worst), worst
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_every_planted_fault_is_caught(Fault, images):
     reference = gather(Skylark_CNN, images)
     worst = evidence.deviations(gather(Fault, images), reference)
     caught = [name for name, limit in evidence.LIMITS.items() if worst[name] > limit]
-    assert not evidence.verdict(worst)
+    assert not evidence.within_limits(worst)
     assert caught[0] == FAULTS[Fault]
     if Fault is not Rounded:  # which is what float32 would do
-        assert not evidence.verdict(worst, "float32")
+        assert not evidence.within_limits(worst, "float32")
 
 
 def test_nan_is_no_proof(images):
     reference = gather(Skylark_CNN, images)
     broken = reference | {"losses": reference["losses"] * np.nan}
-    assert not evidence.verdict(evidence.deviations(broken, reference))
+    assert not evidence.within_limits(evidence.deviations(broken, reference))
