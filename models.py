@@ -1,9 +1,10 @@
 """One convolutional network, written four times: NumPy, Keras, PyTorch, TensorFlow.
 
-Read the classes side by side: the same five methods in the same order, the same names,
+Read the classes side by side: the same six methods in the same order, the same names,
 and the same four phases in `train_step`. A batch is `x, y` with weights `w` that
-average 1; all the training images are `X, y, w`. What is the same for all four
-(checking inputs, drawing weights, batches, history, saving) is in `frameworks/base.py`.
+average 1; all the training images are `X, y, w`. What is the same for all four is in
+`frameworks/`: the network's sizes in `cnn.py`, and in `base.py` checking inputs,
+drawing weights, batches, history, saving.
 
 The margin gives the shape that a line makes, in the framework's own layout: n images,
 h rows, w columns, c channels; f filters; h' and w' are what the window leaves.
@@ -16,6 +17,7 @@ import numpy as np
 
 from frameworks import engines
 from frameworks.base import ImageClassifier
+from frameworks.cnn import CNN
 from frameworks.floatx import floatx
 from frameworks.layers import (
     Conv2D,
@@ -29,9 +31,11 @@ from frameworks.layers import (
 from frameworks.lazy import keras, nn, tf, torch
 from frameworks.loss import cross_entropy
 from frameworks.optim import SGD
+from frameworks.variables import Variables, conv2d, dense
+from frameworks.weights import decays, full_name, is_trained, unique
 
 
-class Skylark_CNN(ImageClassifier):
+class Skylark_CNN(CNN, ImageClassifier):
     """NumPy alone: the layers, the loss and the optimiser are in `frameworks/`.
 
     `engine` is "fast", "plain" (the layers as one reads them) or "loops" (one image at
@@ -39,33 +43,36 @@ class Skylark_CNN(ImageClassifier):
     """
 
     framework = "numpy"
-    _parameter_constraints = (
-        ImageClassifier._parameter_constraints | engines.CONSTRAINTS
-    )
+    _parameter_constraints = engines.CONSTRAINTS
 
     def __init__(self, *, engine="fast", n_jobs=None, **params):
         super().__init__(**params)
         self.engine = engine
         self.n_jobs = n_jobs
 
-    def build(self):
+    def network(self):
         activation = ReLU if self.activation else Identity
         net = {}
-        for i, b in enumerate(self.blocks(), 1):  # (c, h, w, n)
+        for i, b in enumerate(self.conv_blocks(), 1):  # (c, h, w, n)
             conv = Conv2D(b.channels, b.filters, b.kernel, self.dtype, needs_dx=i > 1)
             net[f"conv{i}"] = Sequential(conv, activation())  # (f, h', w', n)
             net[f"pool{i}"] = MaxPool2D(b.pool)  # (f, h'/2, w'/2, n)
         net["flatten"] = Flatten()  # (h w f, n)
         inputs = prod(self.flat_shape())
         for i, units in enumerate(self.hidden_units, 1):
-            dense = Dense(inputs, units, self.dtype)
-            net[f"dense{i}"] = Sequential(dense, activation())  # (units, n)
+            linear = Dense(inputs, units, self.dtype)
+            net[f"dense{i}"] = Sequential(linear, activation())  # (units, n)
             inputs = units
         net["output"] = Dense(inputs, len(self.classes_), self.dtype)  # (classes, n)
-        net = Sequential(**net)
-        self.net_ = engines.start(self.engine, net, self.image_shape_, self.n_jobs)
+        return Sequential(**net)
+
+    def build(self):
+        self.layers_ = self.network()
+        self.net_ = engines.start(
+            self.engine, self.layers_, self.image_shape_, self.n_jobs
+        )
         self.optimizer_ = SGD(
-            self.net_.weighted().values(),
+            self.layers_.weighted().values(),
             learning_rate=self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -100,42 +107,42 @@ class Skylark_CNN(ImageClassifier):
         return out.swapaxes(0, -1)  # (c, h, w, n) -> (n, h, w, c)
 
     def get_weights(self):
-        weights = {}
-        for name, layer in self.net_.weighted().items():
-            weights[f"{name}.kernel"] = layer.kernel.copy()
-            weights[f"{name}.bias"] = layer.bias.copy()
-        return weights
+        return {name: w.copy() for name, w in self.layers_.weights().items()}
 
     def set_weights(self, weights):
         weights = self.check_weights(weights)
-        for name, layer in self.net_.weighted().items():
-            layer.kernel[:] = weights[f"{name}.kernel"]
-            layer.bias[:] = weights[f"{name}.bias"]
+        for name, weight in self.layers_.weights().items():
+            weight[:] = weights[name]
 
 
-class Keras_CNN(ImageClassifier):
+class Keras_CNN(CNN, ImageClassifier):
     """Keras, as its guides use it: layers, `compile`, `fit`."""
 
     framework = "keras"
 
+    def network(self):
+        layers, activation = keras.layers, self.activation
+        x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
+        for i, b in enumerate(self.conv_blocks(), 1):
+            conv = layers.Conv2D(
+                b.filters, b.kernel, activation=activation, name=f"conv{i}"
+            )
+            x = conv(x)  # (n, h', w', f)
+            x = layers.MaxPool2D(b.pool, name=f"pool{i}")(x)  # (n, h'/2, w'/2, f)
+        x = layers.Flatten()(x)  # (n, h w f)
+        for i, units in enumerate(self.hidden_units, 1):
+            x = layers.Dense(units, activation, name=f"dense{i}")(x)  # (n, units)
+        x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
+        return keras.Model(inputs, x)
+
     def build(self):
-        layers = keras.layers
-        options = {"activation": self.activation}
-        if self.weight_decay:  # Keras's own L2 would round the factor to float32
-            half = self.weight_decay / 2
-            options["kernel_regularizer"] = lambda k: half * keras.ops.sum(k * k)
         with floatx(self.dtype):
-            x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
-            for i, b in enumerate(self.blocks(), 1):
-                conv = layers.Conv2D(b.filters, b.kernel, name=f"conv{i}", **options)
-                x = conv(x)  # (n, h', w', f)
-                x = layers.MaxPool2D(b.pool, name=f"pool{i}")(x)  # (n, h'/2, w'/2, f)
-            x = layers.Flatten()(x)  # (n, h w f)
-            for i, units in enumerate(self.hidden_units, 1):
-                x = layers.Dense(units, name=f"dense{i}", **options)(x)  # (n, units)
-            options["activation"] = None
-            x = layers.Dense(len(self.classes_), name="output", **options)(x)
-            self.net_ = keras.Model(inputs, x)
+            self.net_ = self.network()
+            if self.weight_decay:  # Keras's own L2 would round the factor to float32
+                half = self.weight_decay / 2
+                for weight in self.net_.trainable_weights:
+                    if decays(weight.name):
+                        weight.regularizer = lambda k: half * keras.ops.sum(k * k)
             self.net_.compile(
                 # np.float64: Keras would round a Python float to float32
                 keras.optimizers.SGD(self.learning_rate, np.float64(self.momentum)),
@@ -151,9 +158,16 @@ class Keras_CNN(ImageClassifier):
                 steps_per_execution=1 if keras.config.backend() == "torch" else 32,
                 jit_compile=False,  # XLA is slower for convolutions on a CPU
             )
+        roles = {"moving_mean": "mean", "moving_variance": "variance"}
+        self.weights_ = unique(
+            (f"{layer.name}.{roles.get(weight.name, weight.name)}", weight)
+            for layer in self.net_.layers
+            for weight in layer.weights
+        )
 
-    def forward(self, x, layer="output"):
-        return keras.Model(self.net_.input, self.net_.get_layer(layer).output)(x)
+    def forward(self, x, layer="output", training=False):
+        part = keras.Model(self.net_.input, self.net_.get_layer(layer).output)
+        return part(x, training=training)
 
     # No train_step: `compile` has put it together.
 
@@ -192,33 +206,26 @@ class Keras_CNN(ImageClassifier):
         return keras.ops.convert_to_numpy(self.forward(x, layer))
 
     def get_weights(self):
-        layers = [layer for layer in self.net_.layers if layer.weights]
-        return {
-            f"{layer.name}.{weight.name}": weight.numpy()
-            for layer in layers
-            for weight in layer.weights
-        }
+        return {name: weight.numpy() for name, weight in self.weights_.items()}
 
     def set_weights(self, weights):
-        weights = self.check_weights(weights)
-        for layer in self.net_.layers:
-            for weight in layer.weights:
-                weight.assign(weights[f"{layer.name}.{weight.name}"])
+        for name, weight in self.check_weights(weights).items():
+            self.weights_[name].assign(weight)
 
 
-class Torch_CNN(ImageClassifier):
+class Torch_CNN(CNN, ImageClassifier):
     """PyTorch: an `nn.Sequential`, autograd, and a loop of one's own."""
 
     framework = "torch"
 
-    def build(self):
+    def network(self):
         class ChannelsLast(nn.Module):  # PyTorch's own order of flattening is f, h, w
             def forward(self, x):
                 return x.permute(0, 2, 3, 1)
 
         activation = nn.ReLU if self.activation else nn.Identity
         net = OrderedDict()
-        for i, b in enumerate(self.blocks(), 1):  # (n, c, h, w)
+        for i, b in enumerate(self.conv_blocks(), 1):  # (n, c, h, w)
             conv = nn.Conv2d(b.channels, b.filters, b.kernel)
             net[f"conv{i}"] = nn.Sequential(conv, activation())  # (n, f, h', w')
             net[f"pool{i}"] = nn.MaxPool2d(b.pool)  # (n, f, h'/2, w'/2)
@@ -226,42 +233,56 @@ class Torch_CNN(ImageClassifier):
         net["flatten"] = nn.Flatten()  # (n, h w f)
         inputs = prod(self.flat_shape())
         for i, units in enumerate(self.hidden_units, 1):
-            dense = nn.Linear(inputs, units)
-            net[f"dense{i}"] = nn.Sequential(dense, activation())  # (n, units)
+            linear = nn.Linear(inputs, units)
+            net[f"dense{i}"] = nn.Sequential(linear, activation())  # (n, units)
             inputs = units
         net["output"] = nn.Linear(inputs, len(self.classes_))  # (n, classes)
-        self.net_ = nn.Sequential(net).to(
+        return nn.Sequential(net)
+
+    def build(self):
+        self.net_ = self.network().to(
             self.device_,
             getattr(torch, self.dtype),
             memory_format=torch.channels_last,
         )
-        self.weighted_ = {
-            name.partition(".")[0]: module
-            for name, module in self.net_.named_modules()
-            if hasattr(module, "weight")
-        }
-        kernels = [layer.weight for layer in self.weighted_.values()]
-        biases = [layer.bias for layer in self.weighted_.values()]
+        layer = {"weight": "kernel", "bias": "bias"}
+        norm = {"weight": "gamma", "bias": "beta"}
+        norm |= {"running_mean": "mean", "running_var": "variance"}
+        self.weights_ = unique(
+            (full_name(f"{path}.{role}"), tensor)
+            for path, module in self.net_.named_modules()
+            for attribute, role in (
+                norm if isinstance(module, nn.BatchNorm2d) else layer
+            ).items()
+            if (tensor := getattr(module, attribute, None)) is not None
+        )
+        trained = [name for name in self.weights_ if is_trained(name)]
+        kernels = [self.weights_[name] for name in trained if decays(name)]
+        others = [self.weights_[name] for name in trained if not decays(name)]
         self.optimizer_ = torch.optim.SGD(
             [
                 {"params": kernels, "weight_decay": self.weight_decay},
-                {"params": biases},
+                {"params": others},
             ],
             lr=self.learning_rate,
             momentum=self.momentum,
         )
 
-    def forward(self, x, layer="output"):
-        x = x.permute(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
-        for name, module in self.net_.named_children():
-            x = module(x)
-            if name == layer:
-                break
-        return x
+    def forward(self, x, layer="output", training=False):
+        if self.net_.training != training:
+            self.net_.train(training)
+        x, net = x.permute(0, 3, 1, 2), self.net_  # (n, h, w, c) -> (n, c, h, w)
+        for part in layer.split("."):  # "stage1.block2": what is before it, then itself
+            for name, module in net.named_children():
+                if name == part:
+                    break
+                x = module(x)
+            net = module
+        return net(x)
 
     def train_step(self, x, y, w):
         # forward
-        logits = self.forward(x)
+        logits = self.forward(x, training=True)
         # loss
         losses = nn.functional.cross_entropy(logits, y, reduction="none")
         loss = (losses * w).mean()
@@ -288,74 +309,71 @@ class Torch_CNN(ImageClassifier):
 
     def get_weights(self):
         weights = {}
-        for name, layer in self.weighted_.items():
-            kernel = layer.weight.movedim((0, 1), (-1, -2))  # (f, c, ..) -> (.., c, f)
-            weights[f"{name}.kernel"] = kernel.numpy(force=True).copy()
-            weights[f"{name}.bias"] = layer.bias.numpy(force=True).copy()
+        for name, weight in self.weights_.items():
+            if weight.ndim > 1:  # a kernel: (f, c, ..) -> (.., c, f)
+                weight = weight.movedim((0, 1), (-1, -2))
+            weights[name] = weight.numpy(force=True).copy()
         return weights
 
     def set_weights(self, weights):
-        weights = self.check_weights(weights)
-        for name, layer in self.weighted_.items():
-            kernel = torch.from_numpy(weights[f"{name}.kernel"])
-            bias = torch.from_numpy(weights[f"{name}.bias"])
-            layer.weight.data.copy_(kernel.movedim((-1, -2), (0, 1)))
-            layer.bias.data.copy_(bias)
+        for name, weight in self.check_weights(weights).items():
+            tensor = torch.from_numpy(weight)
+            if tensor.ndim > 1:
+                tensor = tensor.movedim((-1, -2), (0, 1))
+            self.weights_[name].data.copy_(tensor)
 
 
-class TF_CNN(ImageClassifier):
+class TF_CNN(CNN, ImageClassifier):
     """TensorFlow without Keras: variables, `tf.nn`, a tape, and a loop of one's own."""
 
     framework = "tensorflow"
 
-    def build(self):
-        shapes = {}
-        for i, b in enumerate(self.blocks(), 1):
-            shapes[f"conv{i}"] = (*b.kernel, b.channels, b.filters)
-        inputs = prod(self.flat_shape())
-        for i, units in enumerate(self.hidden_units, 1):
-            shapes[f"dense{i}"] = (inputs, units)
-            inputs = units
-        shapes["output"] = (inputs, len(self.classes_))
-        self.variables_, self.velocities_ = {}, {}
-        for name, shape in shapes.items():
-            kernel = tf.random.truncated_normal(shape, stddev=0.1, dtype=self.dtype)
-            bias = tf.zeros(shape[-1], self.dtype)
-            for kind, value in {"kernel": kernel, "bias": bias}.items():
-                self.variables_[f"{name}.{kind}"] = tf.Variable(value)
-                self.velocities_[f"{name}.{kind}"] = tf.Variable(tf.zeros_like(value))
-        self.graph_step_ = tf.function(self.train_step, reduce_retracing=True)
-        self.graph_forward_ = tf.function(self.forward, reduce_retracing=True)
-
-    def forward(self, x, layer="output"):
-        v, out = self.variables_, {}
-        activation = tf.nn.relu if self.activation else tf.identity
-        for i, b in enumerate(self.blocks(), 1):  # (n, h, w, c)
-            x = tf.nn.conv2d(x, v[f"conv{i}.kernel"], 1, "VALID")  # (n, h', w', f)
-            x = activation(tf.nn.bias_add(x, v[f"conv{i}.bias"]))
-            out[f"conv{i}"] = x
-            x = tf.nn.max_pool2d(x, b.pool, b.pool, "VALID")  # (n, h'/2, w'/2, f)
-            out[f"pool{i}"] = x
+    def network(self, x, training):
+        v, activation = self.variables_, tf.nn.relu if self.activation else tf.identity
+        for i, b in enumerate(self.conv_blocks(), 1):  # (n, h, w, c)
+            x = activation(conv2d(v, x, f"conv{i}", b.filters, b.kernel))
+            yield f"conv{i}", x  # (n, h', w', f)
+            x = tf.nn.max_pool2d(x, b.pool, b.pool, "VALID")
+            yield f"pool{i}", x  # (n, h'/2, w'/2, f)
         x = tf.reshape(x, (-1, prod(self.flat_shape())))  # (n, h w f)
-        for i, _ in enumerate(self.hidden_units, 1):
-            x = x @ v[f"dense{i}.kernel"] + v[f"dense{i}.bias"]  # (n, units)
-            out[f"dense{i}"] = x = activation(x)
-        out["output"] = x @ v["output.kernel"] + v["output.bias"]  # (n, classes)
-        return out[layer]
+        for i, units in enumerate(self.hidden_units, 1):
+            x = activation(dense(v, x, f"dense{i}", units))
+            yield f"dense{i}", x  # (n, units)
+        yield "output", dense(v, x, "output", len(self.classes_))  # (n, classes)
+
+    def build(self):
+        self.variables_ = Variables(self.dtype)
+        image = tf.zeros((1, *self.image_shape_), self.dtype)
+        with self.variables_.made():
+            for _ in self.network(image, training=False):
+                pass
+        self.trained_ = {n: v for n, v in self.variables_.items() if is_trained(n)}
+        self.velocities_ = {
+            name: tf.Variable(tf.zeros_like(weight))
+            for name, weight in self.trained_.items()
+        }
+        # There is nothing to translate: no `if` or loop depends on a tensor.
+        options = {"reduce_retracing": True, "autograph": False}
+        self.graph_step_ = tf.function(self.train_step, **options)
+        self.graph_forward_ = tf.function(self.forward, **options)
+
+    def forward(self, x, layer="output", training=False):
+        layers = self.network(x, training)
+        return next(out for name, out in layers if name == layer)
 
     def train_step(self, x, y, w):
         with tf.GradientTape() as tape:
             # forward
-            logits = self.forward(x)
+            logits = self.forward(x, training=True)
             # loss
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             loss = tf.reduce_mean(losses * w)
         # backward
-        grads = tape.gradient(loss, self.variables_)
+        grads = tape.gradient(loss, self.trained_)
         # update
-        for name, weight in self.variables_.items():
+        for name, weight in self.trained_.items():
             grad, velocity = grads[name], self.velocities_[name]
-            if self.weight_decay and name.endswith("kernel"):
+            if self.weight_decay and decays(name):
                 grad += self.weight_decay * weight
             velocity.assign(self.momentum * velocity - self.learning_rate * grad)
             weight.assign_add(velocity)
@@ -371,7 +389,9 @@ class TF_CNN(ImageClassifier):
                 break
 
     def predict_logits(self, x, layer="output"):
-        return self.graph_forward_(x, layer).numpy()
+        if layer == "output":
+            return self.graph_forward_(x).numpy()
+        return self.forward(tf.constant(x), layer).numpy()  # not a graph for each layer
 
     def get_weights(self):
         return {name: weight.numpy() for name, weight in self.variables_.items()}

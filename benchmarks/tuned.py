@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from frameworks.cnn import conv_blocks
 from frameworks.lazy import keras, nn, tf, torch
-from frameworks.network import blocks
 
 CLASSES, BATCH, RATE, MOMENTUM = 10, 64, 0.01, 0.9
 Epoch = Callable[[], None]
@@ -22,7 +22,7 @@ Network = dict[str, Sequence[int]]
 def _torch_network(shape: tuple[int, int, int], network: Network) -> Any:
     layers: list[Any] = []
     size = int(np.prod(shape))
-    for block in blocks(shape, network["filters"]):
+    for block in conv_blocks(shape, network["filters"]):
         conv = nn.Conv2d(block.channels, block.filters, block.kernel)
         layers += [conv, nn.ReLU(), nn.MaxPool2d(block.pool)]
         size = int(np.prod(block.shape))
@@ -76,8 +76,8 @@ def tf_loop(
     """TensorFlow's guides: a `tf.function` step, or the whole epoch over `tf.data`."""
     shapes = []
     size = int(np.prod(X.shape[1:]))
-    found = blocks(X.shape[1:], network["filters"])
-    for block in found:
+    blocks = conv_blocks(X.shape[1:], network["filters"])
+    for block in blocks:
         shapes.append((*block.kernel, block.channels, block.filters))
         size = int(np.prod(block.shape))
     for units in [*network["hidden_units"], CLASSES]:
@@ -94,11 +94,11 @@ def tf_loop(
         x = tf.cast(x, tf.float32) / 255 - 0.5
         with tf.GradientTape() as tape:
             pairs = list(zip(weights[::2], weights[1::2], strict=True))
-            for block, (kernel, bias) in zip(found, pairs, strict=False):
+            for block, (kernel, bias) in zip(blocks, pairs, strict=False):
                 x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias)
                 x = tf.nn.max_pool2d(tf.nn.relu(x), block.pool, block.pool, "VALID")
-            x = tf.reshape(x, (-1, shapes[len(found)][0]))
-            for kernel, bias in pairs[len(found) : -1]:
+            x = tf.reshape(x, (-1, shapes[len(blocks)][0]))
+            for kernel, bias in pairs[len(blocks) : -1]:
                 x = tf.nn.relu(x @ kernel + bias)
             logits = x @ pairs[-1][0] + pairs[-1][1]
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
@@ -151,7 +151,7 @@ def keras_loop(
     model = [keras.Input(X.shape[1:])]
     if rescaling:
         model.append(layers.Rescaling(1 / 255, offset=-0.5))
-    for block in blocks(X.shape[1:], network["filters"]):
+    for block in conv_blocks(X.shape[1:], network["filters"]):
         model.append(layers.Conv2D(block.filters, block.kernel, activation="relu"))
         model.append(layers.MaxPool2D(block.pool))
     model.append(layers.Flatten())

@@ -9,7 +9,12 @@ from typing import Any, Literal, NotRequired, TypedDict
 from comparison.settings import Settings
 
 Deviation = Literal[
-    "logits_max_abs", "gradient_max_rel", "loss_max_rel", "weights_max_rel"
+    "outputs_max_rel",
+    "gradient_max_rel",
+    "loss_max_rel",
+    "weights_max_rel",
+    "state_max_rel",
+    "logits_max_abs",  # the limit of outputs in schema 1; later to be read only
 ]
 Measure = Literal[
     "test_accuracy",
@@ -94,16 +99,18 @@ class Code(TypedDict):
     classes: dict[str, ClassCount]
 
 
-class Deviations(TypedDict):
+class Deviations(TypedDict, total=False):
     """How far a class is from the standard, at the most."""
 
-    logits_max_abs: float
+    outputs_max_rel: float
     gradient_max_rel: float
     loss_max_rel: float
     weights_max_rel: float
+    state_max_rel: float
+    logits_max_abs: float
 
 
-class Verdict(TypedDict, total=False):
+class Verdict(Deviations, total=False):
     """Whether one class is the network; None: its framework is not installed.
 
     Either its deviations, or an `error`, where it could not be measured.
@@ -113,10 +120,6 @@ class Verdict(TypedDict, total=False):
     dtype: str
     limits: dict[Deviation, float]
     error: str | None
-    logits_max_abs: float
-    gradient_max_rel: float
-    loss_max_rel: float
-    weights_max_rel: float
 
 
 class Proof(TypedDict):
@@ -126,10 +129,12 @@ class Proof(TypedDict):
     dtype: str
     steps: int
     limits: dict[Deviation, float]
-    logits_max_abs: float | None
-    gradient_max_rel: float | None
-    loss_max_rel: float | None
-    weights_max_rel: float | None
+    outputs_max_rel: NotRequired[float | None]
+    gradient_max_rel: NotRequired[float | None]
+    loss_max_rel: NotRequired[float | None]
+    weights_max_rel: NotRequired[float | None]
+    state_max_rel: NotRequired[float | None]
+    logits_max_abs: NotRequired[float | None]
     models: dict[str, Verdict]
 
 

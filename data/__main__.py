@@ -1,6 +1,6 @@
 """For an offline classroom: `python -m data list | get NAME | export NAME FILE.npz`.
 
-Exit codes: 0 done, 2 it cannot be had or was asked wrongly, 130 stopped.
+Exit codes: 0 done, 2 not available or wrong use, 130 stopped.
 """
 
 import argparse
@@ -8,16 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data import Dataset, Limits, cache, digits, image_size, load
-from data.catalogue import KNOWN
-from data.export import export
-from data.limits import DEFAULTS
+from data import Dataset, Limits, cache, image_size, load
+from data.download.limits import DEFAULTS
+from data.formats import npz
+from data.published import digits
+from data.published.catalogue import CATALOGUE
 
 DONE, WRONG_USE, INTERRUPTED = 0, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is asked, and return the exit code."""
+    """Run the command, and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         if options.action == "list":
@@ -25,24 +26,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.action == "get":
             _get(options)
         else:
-            export(_load(options.name, options), options.file)
+            npz.export(_load(options.name, options), options.file)
             print(options.file)
     except (ValueError, OSError) as error:
         print(f"python -m data: {error}", file=sys.stderr)
         return WRONG_USE
     except KeyboardInterrupt:
-        print("\nstopped; run it again to go on.", file=sys.stderr)
+        print("\nstopped; run it again to resume.", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
 
 def _list() -> None:
     print(f"{'name':14} {'train':>6} {'test':>6} {'image':>8} {'download':>9}  cached")
-    for name, known in KNOWN.items():
-        shape = "x".join(map(str, known.image_shape))
-        size = sum(archive.size for archive in known.layouts[0].archives)
+    for name, spec in CATALOGUE.items():
+        shape = "x".join(map(str, spec.image_shape))
+        size = sum(archive.size for archive in spec.layouts[0].archives)
         print(
-            f"{name:14} {sum(known.train):6} {sum(known.test):6} {shape:>8} "
+            f"{name:14} {sum(spec.train):6} {sum(spec.test):6} {shape:>8} "
             f"{size / 1e6:6.0f} MB  {'yes' if cache.find(name) else 'no'}"
         )
     print(f"{'digits':14} {digits.TRAIN:6} {digits.TEST:6} {'8x8x1':>8}    inside  yes")
@@ -67,9 +68,8 @@ def _load(name: str, options: argparse.Namespace) -> Dataset:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data",
-        description="Get data sets before they are needed, or pass them on.",
-        epilog="exit codes: 0 done, 2 it cannot be had or was asked wrongly, "
-        "130 stopped",
+        description="Download data sets before they are needed, or export them.",
+        epilog="exit codes: 0 done, 2 not available or wrong use, 130 stopped",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="print the names, sizes, and what is cached")
@@ -85,15 +85,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data-dir", type=Path, metavar="DIR", help="with archives, asked first")
-    add("--mirror", metavar="URL", help="below which the archives lie")
+    add("--data-dir", type=Path, metavar="DIR", help="with archives, tried first")
+    add("--mirror", metavar="URL", help="the URL of a folder with the archives")
     add("--image-size", type=image_size, metavar="N|HxW", help="of a folder's images")
     add(
         "--slowest",
         type=float,
         default=DEFAULTS.slowest / 1e3,
         metavar="KB/S",
-        help="leave a slower source for another (default: %(default)g)",
+        help="leave a slower source for the next (default: %(default)g)",
     )
     add(
         "--time-limit",

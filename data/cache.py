@@ -1,4 +1,4 @@
-"""The cache: one folder a data set, whole or not there at all."""
+"""The cache: one folder for each data set, complete or absent."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from data.dataset import Dataset
 from data.progress import note
 
-# Only the cache is written to, so that it must be the cache that is full.
+# Nothing else is written to, so these errors are about the cache.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 NOT_OURS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
@@ -23,7 +23,7 @@ def root() -> Path:
 
 
 def find(key: str) -> Dataset | None:
-    """Return a cached data set, or None where it is not there or not whole."""
+    """Return a cached data set, or None if it is missing or incomplete."""
     try:
         return Dataset.open(root() / key)
     except (OSError, EOFError, KeyError, TypeError, ValueError):
@@ -33,8 +33,8 @@ def find(key: str) -> Dataset | None:
 def prepare(key: str, make: Callable[[Path], None]) -> Dataset:
     """Open the cached data set `key`; the first time, let `make` fill its folder.
 
-    The folder is filled beside its place and then renamed, under a lock: however a run
-    ends, a later one finds the whole or nothing, and of two at once one does the work.
+    The folder is filled under another name and then renamed, under a lock: after a run
+    is killed, the next finds all or nothing, and of two at once one does the work.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _is_the_caches(error: OSError) -> bool:
 
 @contextmanager
 def _locked(key: str) -> Iterator[None]:
-    """Hold a lock that ends with the process, however that ends."""
+    """Hold a lock, which the system releases even if the process is killed."""
     lock = FileLock(root() / f"{key}.lock")
     try:
         lock.acquire(timeout=1)
@@ -78,11 +78,11 @@ def _locked(key: str) -> Iterator[None]:
 
 def _fill(folder: Path, make: Callable[[Path], None]) -> Dataset:
     beside = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)  # a killed run's
+    shutil.rmtree(beside, ignore_errors=True)  # left by a killed run
     beside.mkdir()
     try:
         make(beside)
-        shutil.rmtree(folder, ignore_errors=True)  # it was not whole
+        shutil.rmtree(folder, ignore_errors=True)  # an incomplete one
         beside.rename(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

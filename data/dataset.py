@@ -15,7 +15,7 @@ ABOUT = "dataset.json"
 
 
 class Unavailable(OSError):  # noqa: N818, it is what it says
-    """A named data set cannot be had from any source; the message says what to do."""
+    """A data set is not available from any source; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Dataset:
     Parameters
     ----------
     name, source : str
-        What it is, and where it came from.
+        What it is called, and where it came from.
     x_train, x_test : (n, h, w, c) uint8, or floats as they were given
         Memory-mapped, read-only.
     y_train, y_test : (n,)
@@ -33,7 +33,7 @@ class Dataset:
     classes : tuple of str
         The name of each class, in the order of the sorted labels.
     sha256 : str
-        Of the file, or of the arrays' files, that it was made from.
+        Of the user's own files; for a named set, of the arrays as they are stored.
     folder : Path
         Where the arrays are; `Dataset.open(folder)` reads them again.
     """
@@ -62,7 +62,7 @@ class Dataset:
 
 
 def write(folder: Path, arrays: Arrays, **about: Any) -> None:
-    """Write the four arrays, and what is known of them: name, source, classes."""
+    """Write the four arrays, and their name, source and classes."""
     for name, array in arrays.items():
         write_array(folder / f"{name}.npy", array.shape, array.dtype, [array])
     digest = hashlib.sha256()
@@ -78,8 +78,8 @@ def write_array(
 ) -> None:
     """Write an .npy file a block of rows at a time.
 
-    Not through numpy.save, whose error on a full disk does not say that it is full,
-    nor through a memory map, where a full disk is a SIGBUS.
+    On a full disk, numpy.save raises an error that does not say so, and a memory map
+    dies of SIGBUS; plain writes raise an OSError that names the reason.
     """
     header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
@@ -89,5 +89,5 @@ def write_array(
 
 
 def write_about(folder: Path, **about: Any) -> None:
-    """Write what is known of the arrays in a folder: name, source, classes, sha256."""
+    """Write the name, source, classes and sha256 of the arrays in a folder."""
     (folder / ABOUT).write_text(json.dumps(about, indent=1), "utf-8")

@@ -1,16 +1,17 @@
-"""One call for every source."""
+"""`load`: one call for every source."""
 
 import argparse
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from data import digits, folder, named, npz
-from data.catalogue import KNOWN
 from data.dataset import Dataset
-from data.limits import DEFAULTS, Limits
+from data.download.limits import DEFAULTS, Limits
+from data.own import image_folder, npz_file
+from data.published import digits, sources
+from data.published.catalogue import CATALOGUE
 
-NAMES = (*KNOWN, "digits")
+NAMES = (*CATALOGUE, "digits")
 
 
 def load(
@@ -27,24 +28,24 @@ def load(
     ----------
     name : str or Path
         One of NAMES; "FILE.npz"; or a FOLDER with train/CLASS/* and test/CLASS/*, or
-        with CLASS/* alone, of which a fifth is then for testing.
+        with CLASS/* alone, a fifth of which becomes the test set.
     data_dir : str or Path, optional
         A folder with archives or extracted files (default: SKYLARK_DATA).
     image_size : int or (h, w), optional
-        To which the images of a FOLDER are scaled.
+        The size to which the images of a FOLDER are scaled.
     mirror : str, optional
-        An address below which the archives lie (default: SKYLARK_MIRROR).
+        The URL of a folder with the archives (default: SKYLARK_MIRROR).
     limits : Limits
         How slow a source may be, and how long all may take.
 
     Raises
     ------
     ValueError
-        There is no data set of that name, or the file is not what it should be.
+        The name is unknown, or the file or folder does not hold what it should.
     FileNotFoundError
         There is no such file or folder.
     Unavailable
-        A named data set cannot be had from any source.
+        No source has the data set, or a package that it needs is not installed.
     """
     data_dir = None if data_dir is None else Path(data_dir)
     if data_dir and not data_dir.is_dir():
@@ -53,28 +54,30 @@ def load(
     is_named, is_file = str(name) in NAMES, path.suffix == ".npz"
     if image_size is not None and (is_named or is_file):
         raise ValueError(f"an image size is for a folder of images, not for {name}.")
-    if str(name) in KNOWN:
-        return named.load(KNOWN[str(name)], data_dir, mirror, limits)
+    if str(name) in CATALOGUE:
+        return sources.load(CATALOGUE[str(name)], data_dir, mirror, limits)
     if is_named:
         return digits.load()
     if is_file:
-        return npz.load(path)
+        return npz_file.load(path)
     if str(name) and (path.is_dir() or len(path.parts) > 1):
-        return folder.load(path, None if image_size is None else _pair(image_size))
+        return image_folder.load(
+            path, None if image_size is None else _pair(image_size)
+        )
     close = difflib.get_close_matches(str(name).lower(), NAMES, 1, 0)
     raise ValueError(
-        f"there is no data set {str(name)!r}: did you mean {close[0]!r}? Known are "
-        f"{', '.join(NAMES)}, FILE.npz and FOLDER."
+        f"there is no data set {str(name)!r}: did you mean {close[0]!r}? "
+        f"Choose from {', '.join(NAMES)}, FILE.npz and FOLDER."
     )
 
 
 def image_size(text: str) -> list[int]:
-    """Return [h, w] of an option's text: "32", or "32x48" for h x w.
+    """Return [h, w] from an option's text: "32", or "32x48" for h x w.
 
     Raises
     ------
     argparse.ArgumentTypeError
-        It is no such text.
+        The text has another form.
     """
     sides = text.split("x")
     if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):

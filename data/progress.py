@@ -1,18 +1,18 @@
-"""What is seen on stderr while something is downloaded."""
+"""Notes and a progress bar on stderr."""
 
 from types import TracebackType
 from typing import Self
 
 
 def note(text: str) -> None:
-    """Print a line to stderr, above the progress bar where there is one."""
+    """Print a line to stderr."""
     from rich.console import Console  # only where there is something to say
 
     Console(stderr=True).print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 class Bar:
-    """A progress bar with speed and time left; silent where stderr is no terminal."""
+    """A progress bar with speed and time left; silent if stderr is not a terminal."""
 
     def __init__(self, name: str, size: int) -> None:
         from rich import progress
@@ -44,7 +44,7 @@ class Bar:
         self._bar.stop()
 
     def show(self, position: int) -> None:
-        """Show that so many bytes are here."""
+        """Show that `position` bytes have arrived."""
         self._bar.update(self._task, completed=position)
 
     def note(self, text: str) -> None:

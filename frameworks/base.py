@@ -1,9 +1,9 @@
 """The contract: what all four classes do alike, and what each must write itself."""
 
+import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from inspect import Signature, signature
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from frameworks import devices, inputs, network, weights
+from frameworks import constructor, inputs, weights
 from frameworks.batches import Batches, scale
 from frameworks.epochs import Epochs
-from frameworks.network import Block
+from frameworks.libraries import LIBRARIES, Library, choose_device, synchronise
+from frameworks.progress import Progress
 from frameworks.saving import Portable
 
 PREDICTED_AT_ONCE = 256  # images; bounds the memory of predictions
@@ -32,22 +33,15 @@ NOT_BUILT_IN = (  # parameters that may change without the network being built a
 
 
 class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator):
-    """A small convolutional network for images, as a scikit-learn classifier.
+    """A neural network for images, as a scikit-learn classifier.
 
-    The network is, for each entry of `filters`, convolution 3x3 -> ReLU -> max pool
-    2x2; then, for each entry of `hidden_units`, dense -> ReLU; then dense to the
-    classes. It is trained by stochastic gradient descent with momentum on the softmax
+    It is trained by stochastic gradient descent with momentum on the softmax
     cross-entropy. The same `random_state` gives the same initial weights and the same
-    batches in every framework.
+    batches in every framework. Which network it is, and what sizes it has, is said by
+    its family (see `frameworks/family.py`).
 
     Parameters
     ----------
-    filters : sequence of int, default=(8,)
-        Filters of each convolution block.
-    hidden_units : sequence of int, default=()
-        Units of each hidden dense layer.
-    activation : {"relu", None}, default="relu"
-        None leaves out every ReLU.
     epochs : int, default=5
         Passes over the training images.
     batch_size : int, default=64
@@ -55,7 +49,8 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     learning_rate, momentum : float, default=0.01, 0.9
         v = momentum v - learning_rate gradient; weight += v.
     weight_decay : float, default=0.0
-        Times a kernel is added to the kernel's gradient; biases do not decay.
+        Added to each kernel's gradient, times the kernel (L2 regularisation); other
+        weights do not decay.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with `sample_weight`.
     early_stopping : bool, default=False
@@ -76,8 +71,8 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     dtype : {"float32", "float64"}, default="float32"
         Of weights and computation.
     init : {"shared", "native"}, default="shared"
-        "shared" draws Glorot uniform kernels and zero biases with NumPy, the same for
-        all four classes; "native" leaves the framework its own initialiser.
+        "shared" draws initial weights with NumPy, the same for all four classes;
+        "native" leaves the framework its own initialisers.
     on_epoch_end : callable or None, default=None
         Called as on_epoch_end(estimator, logs); returning True stops the fit.
     verbose : int, default=0
@@ -99,10 +94,9 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
 
     framework: ClassVar[str]  # the name under which it is imported
 
+    _best_weights: dict[str, np.ndarray] | None
+
     _parameter_constraints: ClassVar[dict] = {
-        "filters": ["array-like"],
-        "hidden_units": ["array-like"],
-        "activation": [StrOptions({"relu"}), None],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -125,9 +119,6 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     def __init__(
         self,
         *,
-        filters: Sequence[int] = (8,),
-        hidden_units: Sequence[int] = (),
-        activation: str | None = "relu",
         epochs: int = 5,
         batch_size: int = 64,
         learning_rate: float = 0.01,
@@ -145,10 +136,8 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         init: str = "shared",
         on_epoch_end: Callable[[Self, dict], bool | None] | None = None,
         verbose: int = 0,
+        **sizes: Any,
     ) -> None:
-        self.filters = filters
-        self.hidden_units = hidden_units
-        self.activation = activation
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -166,16 +155,18 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         self.init = init
         self.on_epoch_end = on_epoch_end
         self.verbose = verbose
+        for name in sizes.keys() - self.sizes.keys():
+            raise TypeError(
+                f"{type(self).__name__}() got an unexpected keyword argument {name!r}: "
+                f"its sizes are {', '.join(self.sizes)}."
+            )
+        for name, default in self.sizes.items():
+            setattr(self, name, sizes.get(name, default))
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let a constructor that adds parameters of its own show all the others too."""
+        """Let the constructor of each class show all that it takes."""
         super().__init_subclass__(**options)
-        constructor = vars(cls).get("__init__")
-        if constructor:
-            own = signature(constructor).parameters
-            shown = {n: p for n, p in own.items() if p.kind is not p.VAR_KEYWORD}
-            shown |= signature(cls.__mro__[1].__init__).parameters  # type: ignore[misc]
-            constructor.__signature__ = Signature(list(shown.values()))
+        constructor.complete(cls)
 
     def __getattr__(self, name: str) -> Any:
         """Say that the estimator is not fitted, where that is why `name` is missing."""
@@ -188,12 +179,20 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     # What each class writes itself, in this order.
 
     @abstractmethod
+    def network(self) -> Any:
+        """Return the layers: all that a page of networks/ writes anew."""
+
+    @abstractmethod
     def build(self) -> None:
         """Make the network, the optimiser and compiled functions."""
 
     @abstractmethod
-    def forward(self, x: Any, layer: str = "output") -> Any:
-        """Return the output of the named layer, the logits by default, for a batch."""
+    def forward(self, x: Any, layer: str = "output", training: bool = False) -> Any:
+        """Return the output of the named layer, the logits by default, for a batch.
+
+        With `training`, layers that differ in training do as they do there: batch
+        normalisation takes the batch's own statistics, and the running ones follow.
+        """
 
     def train_step(self, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
         """Take one step on a batch; return its loss and accuracy before the step."""
@@ -219,24 +218,17 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
 
     # What the classes build on.
 
-    def blocks(self) -> list[Block]:
-        """Return the convolution blocks, their windows clipped to the image."""
-        return network.blocks(self.image_shape_, self.filters)
-
-    def flat_shape(self) -> tuple[int, int, int]:
-        """Return (h, w, c) of what is flattened for the dense layers."""
-        return ([self.image_shape_] + [block.shape for block in self.blocks()])[-1]
-
-    def layer_names(self) -> list[str]:
-        """Return the names that `transform` takes, in order."""
-        return network.layer_names(self.filters, self.hidden_units)
-
     def batches(
         self, X: np.ndarray, y: np.ndarray, w: np.ndarray, epoch: int
     ) -> Batches:
         """Return the mini-batches x, y, w of one epoch, the same in all classes."""
-        seed = (self._shuffle_seed, epoch)
-        return Batches(X, y, w, seed=seed, batch_size=self.batch_size, dtype=self.dtype)
+        return Batches(
+            *(X, y, w),
+            seed=(self._shuffle_seed, epoch),
+            batch_size=self.batch_size,
+            dtype=self.dtype,
+            rows=self._epochs.rows,
+        )
 
     def record(self, loss: Any, accuracy: Any, images: int) -> None:
         """Note the loss and accuracy of one step; device scalars are read later."""
@@ -244,11 +236,31 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
 
     def end_epoch(self) -> bool:
         """Record the epoch: history, validation, progress; return whether to stop."""
-        return self._epochs.end()
+        epoch = self._epochs.end()
+        for name, value in epoch.measures.items():
+            self.history_.setdefault(name, []).append(value)
+        self.n_iter_ += 1
+        if self.early_stopping and epoch.improved:
+            self._best_weights = self.get_weights()
+        if epoch.diverged:
+            warnings.warn(
+                f"the loss became {epoch.measures['loss']} in epoch {self.n_iter_}, "
+                "and training stopped: lower learning_rate, or scale the images.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        logs = {**epoch.measures, "epoch": self.n_iter_, "images": epoch.images}
+        self._progress.update(logs)
+        stop = epoch.stop or epoch.diverged
+        if self.on_epoch_end is not None:
+            stop = bool(self.on_epoch_end(self, logs)) or stop
+        self._epochs.start()
+        return stop
 
     def check_weights(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return the given weights as arrays; ValueError unless they fit."""
-        return weights.check(given, like=self.get_weights())
+        check_is_fitted(self)
+        return weights.check(given, like=self._kinds)
 
     # What users call.
 
@@ -360,7 +372,7 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         """Return the shape of each layer's output for one image, in order."""
         check_is_fitted(self)
         image = np.zeros((1, *self.image_shape_), self.dtype)
-        with devices.scope(self.device_, self.framework):
+        with self._library.scope(self.device_):
             return {
                 name: self.predict_logits(image, name).shape[1:]
                 for name in self.layer_names()
@@ -380,8 +392,7 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         classes: Any = None,
     ) -> None:
         self._validate_params()
-        network.check_sizes("filters", self.filters)
-        network.check_sizes("hidden_units", self.hidden_units)
+        self.check_sizes()
         X = inputs.read_images(self, X, fitted=go_on)
         y = inputs.read_labels(self, X, y)
         known = inputs.find_classes(y, classes, self.classes_ if go_on else None)
@@ -404,10 +415,15 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         self.history_: dict[str, list[float]] = {}
         self.n_iter_ = 0
         if self.init == "native":
-            weights.seed(self.framework, int(rng.integers(2**32)))
+            self._library.seed(int(rng.integers(2**32)))
         self._build()
-        if self.init == "shared" or self.framework == "numpy":  # NumPy draws nothing
-            self.set_weights(weights.glorot_uniform(self.get_weights(), rng))
+        if self.init == "shared" or not self._library.initialises:
+            self.set_weights(weights.draw(self._kinds, rng, self.kernels))
+
+    @property
+    def _library(self) -> Library:
+        """The record of the framework; a library that has none is treated as NumPy."""
+        return LIBRARIES.get(self.framework, LIBRARIES["numpy"])
 
     def _build(
         self,
@@ -418,15 +434,16 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         """Make the network anew, and note which attributes are the framework's."""
         for name in getattr(self, "_built", ()):
             delattr(self, name)
-        self.device_ = devices.choose(self.device, self.framework, any_device)
+        self.device_ = choose_device(self.device, self._library, any_device)
         before = set(vars(self))
-        with devices.scope(self.device_, self.framework):
+        with self._library.scope(self.device_):
             started = perf_counter()
             self.build()
-            devices.synchronise()
+            synchronise()
             seconds = perf_counter() - started
         self._built = set(vars(self)) - before
         self._built_for = self._network_settings()
+        self._kinds = weights.kinds(self.get_weights())
         self.build_seconds_ = seconds
         if carried is not None:
             self.set_weights(carried)
@@ -436,8 +453,10 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         params = self.get_params(deep=False)
         for name in NOT_BUILT_IN:
             del params[name]
-        sizes = {n: tuple(params[n]) for n in ("filters", "hidden_units")}
-        return params | sizes
+        for name, default in self.sizes.items():
+            if isinstance(default, tuple):  # given as a list, it is the same
+                params[name] = tuple(params[name])
+        return params
 
     def _train(
         self,
@@ -447,41 +466,40 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         validation_data: Any,
         epochs: int,
     ) -> None:
-        validate = None
+        rows, validate = np.flatnonzero(w), None
         if validation_data is not None:
-            X_val, y_val = self._read_validation(*validation_data)
-            validate = partial(self._evaluate, X_val, y_val, np.arange(len(X_val)))
+            validate = partial(self._evaluate, *self._read_validation(*validation_data))
         elif self.early_stopping:
-            rows = np.flatnonzero(w)
-            _, held_out = train_test_split(
+            rows, held_out = train_test_split(
                 rows,
                 test_size=self.validation_fraction,
                 stratify=y[rows],
                 random_state=self._split_seed,
             )
-            w[held_out] = 0  # `batches` leaves them out
-            validate = partial(self._evaluate, X, y, held_out)
-        self._epochs = Epochs(self, epochs, int(np.count_nonzero(w)), validate)
+            rows = np.sort(rows)
+            validate = partial(self._evaluate, X, y, rows=held_out)
+        patience = self.patience if self.early_stopping else None
+        self._epochs = Epochs(rows, validate, patience)
+        self._progress = Progress(type(self).__name__, epochs, self.verbose)
+        self._best_weights = None
         try:
-            with devices.scope(self.device_, self.framework):
+            with self._library.scope(self.device_):
                 first = self.n_iter_
                 self.fit_loop(X, y, w, range(first, first + epochs))
         finally:
-            self._epochs.close()
-            del self._epochs
+            self._progress.close()
+            if self._best_weights is not None:
+                self.set_weights(self._best_weights)
+            del self._epochs, self._progress, self._best_weights
 
     def _evaluate(
-        self, X: np.ndarray, y: np.ndarray, rows: np.ndarray
+        self, X: np.ndarray, y: np.ndarray, rows: np.ndarray | None = None
     ) -> tuple[float, float]:
-        """Return the mean loss and accuracy on some rows of X, y."""
-        loss = correct = 0.0
-        for start in range(0, len(rows), PREDICTED_AT_ONCE):
-            some = rows[start : start + PREDICTED_AT_ONCE]
-            logits = self.predict_logits(scale(X[some], self.dtype))
-            images = np.arange(len(some))
-            loss -= log_softmax(logits, axis=1)[images, y[some]].sum(dtype=float)
-            correct += np.count_nonzero(logits.argmax(1) == y[some])
-        return float(loss / len(rows)), float(correct / len(rows))
+        """Return the mean loss and accuracy on all images, or on some rows of X, y."""
+        logits = self._outputs(X, rows=rows)
+        y = y if rows is None else y[rows]
+        log_p = log_softmax(logits, axis=1)[np.arange(len(y)), y]
+        return -float(log_p.mean(dtype=float)), float(np.mean(logits.argmax(1) == y))
 
     def _read_fitted(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
@@ -493,15 +511,19 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         return X, inputs.encode_labels(self.classes_, y)
 
     def _logits(self, X: Any) -> np.ndarray:
-        return self._outputs(self._read_fitted(X), "output")
+        return self._outputs(self._read_fitted(X))
 
-    def _outputs(self, X: np.ndarray, layer: str) -> np.ndarray:
-        """Return a layer's output for all images; floats exist for some at a time."""
-        step = PREDICTED_AT_ONCE
-        with devices.scope(self.device_, self.framework):
-            return np.concatenate(
-                [
-                    self.predict_logits(scale(X[i : i + step], self.dtype), layer)
-                    for i in range(0, len(X), step)
-                ]
-            )
+    def _outputs(
+        self, X: np.ndarray, layer: str = "output", rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a layer's output for all images, or for some rows of X.
+
+        The images are floats a few at a time, never all at once.
+        """
+        outputs = []
+        with self._library.scope(self.device_):
+            for start in range(0, len(X if rows is None else rows), PREDICTED_AT_ONCE):
+                some: Any = slice(start, start + PREDICTED_AT_ONCE)
+                x = scale(X[some if rows is None else rows[some]], self.dtype)
+                outputs.append(self.predict_logits(x, layer))
+        return np.concatenate(outputs)

@@ -23,9 +23,8 @@ def scale(x: np.ndarray, dtype: str, out: np.ndarray | None = None) -> np.ndarra
 class Batches(Sequence[Batch]):
     """The batches x (n, h, w, c), y (n,), w (n,) of one epoch, made when asked for.
 
-    The last, short batch is kept. Images of weight 0 are left out, for a batch without
-    any weight has no mean loss. The weights of a batch average 1, so that mean(w * l)
-    is the weighted mean of the losses l, whichever way a framework reduces.
+    The last, short batch is kept. The weights of a batch average 1, so mean(w * l) is
+    the weighted mean of the losses l, whichever way a framework reduces.
 
     Parameters
     ----------
@@ -33,10 +32,13 @@ class Batches(Sequence[Batch]):
         All training images, their classes and weights.
     seed : (int, int)
         Of the fit, and the number of the epoch: the order depends on nothing else, so
-        that a framework may read ahead, with one thread at a time.
+        a framework may read ahead, with one thread at a time.
     batch_size : int
     dtype : str
         Of x and w.
+    rows : (n,), optional
+        The images to train on; by default those of a weight above 0, for a batch
+        without any weight has no mean loss.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class Batches(Sequence[Batch]):
         seed: tuple[int, int],
         batch_size: int,
         dtype: str,
+        rows: np.ndarray | None = None,
     ) -> None:
+        rows = np.flatnonzero(w) if rows is None else rows
         self.X = np.asarray(X)  # np.memmap takes longer to index
-        self.order = np.random.default_rng(seed).permutation(np.flatnonzero(w))
+        self.order = np.random.default_rng(seed).permutation(rows)
         self.y, self.w = y[self.order], w[self.order]
         self.starts = range(0, len(self.order), batch_size)
         self.batch_size = batch_size

@@ -1,85 +1,188 @@
 """The layers of Skylark: NumPy, a whole batch at a time.
 
-Every layer has `forward(x)`, which returns its output and keeps what `backward` needs,
-and `backward(dout)`, which keeps the gradients of its weights and returns the gradient
-of its input. A gradient is named d + name. The letters, everywhere in this file:
+Every layer has `forward(x, training)`, which returns its output, and in training keeps
+what `backward` needs; and `backward(dout)`, which keeps the gradients of its weights
+and returns the gradient of its input. A gradient is named d + name. The letters,
+everywhere in this file:
 
     n       images in the batch
     c, f    channels of the input, filters (channels of the output)
+    g       groups of channels
     H, W    height and width of the input
     h, w    height and width of the output
     kh, kw  height and width of the window; i, j a position in it
 
 Images are (c, H, W, n). With the batch innermost, a window shifted by (i, j), and every
 second row or column, are long contiguous runs: fast to copy, to add and to compare.
-Kernels are (kh, kw, c, f), as everywhere in the project.
+Kernels are (kh, kw, c / g, f), as everywhere in the project.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from functools import reduce
+from typing import Any, Protocol
 
 import numpy as np
+
+from frameworks.weights import full_name, unique
 
 
 class Layer(Protocol):
     """What every layer does."""
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """Return the output for the input x."""
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """Return the gradient of x from the gradient of the output."""
 
 
+class Weighted(Layer, Protocol):
+    """A layer with weights, the attributes that `roles` names.
+
+    Each that is trained has its gradient beside it after `backward`.
+    """
+
+    roles: tuple[str, ...]
+
+
 class Conv2D:
-    """Convolution without padding: out[f, y, x] = sum kernel * window at (y, x) + bias.
+    """Convolution: out[f, y, x] = sum kernel * window at (stride y, stride x) + bias.
 
     The windows become the columns of one matrix (im2col; Chellapilla, Puri, Simard
-    2006), so that the sums over c, i and j, for all pixels and images, are one matrix
-    product. The loop is over the kh * kw positions in the window, never over pixels.
+    2006), so the sums over c, i and j, for all pixels and images, are one matrix
+    product, or one for each group of channels. The loop is over the kh * kw positions
+    in the window, never over pixels. `padding` zeros are added on every side.
     """
 
     def __init__(
-        self, c: int, f: int, window: tuple[int, int], dtype: str, needs_dx: bool = True
+        self,
+        c: int,
+        f: int,
+        window: tuple[int, int],
+        dtype: str = "float32",
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        use_bias: bool = True,
+        needs_dx: bool = True,
     ) -> None:
-        self.kernel = np.zeros((*window, c, f), dtype)
-        self.bias = np.zeros(f, dtype)
-        self.needs_dx = needs_dx  # nobody asks for the gradient of the images
+        self.stride, self.padding, self.groups = stride, padding, groups
+        self.kernel = np.zeros((*window, c // groups, f), dtype)
+        self.roles: tuple[str, ...] = ("kernel",)
+        if use_bias:
+            self.bias = np.zeros(f, dtype)
+            self.roles += ("bias",)
+        self.needs_dx = needs_dx  # False: nobody asks for the gradient of the images
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """(c, H, W, n) -> (f, H - kh + 1, W - kw + 1, n)."""
-        kh, kw, c, f = self.kernel.shape
-        _, H, W, n = self.x_shape = x.shape
-        x = np.ascontiguousarray(x)
-        h, w = H - kh + 1, W - kw + 1
-        windows = [x[:, i : i + h, j : j + w] for i, j in np.ndindex(kh, kw)]
-        self.columns = np.stack(windows).reshape(kh * kw * c, h * w * n)
-        out = self.kernel.reshape(-1, f).T @ self.columns
-        out += self.bias[:, None]
-        return out.reshape(f, h, w, n)
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """(c, H, W, n) -> (f, h, w, n), h = (H + 2 padding - kh) // stride + 1."""
+        c, H, W, n = x.shape
+        g, p = self.groups, self.padding
+        if p:
+            padded = np.zeros((c, H + 2 * p, W + 2 * p, n), x.dtype)
+            padded[:, p : p + H, p : p + W] = x
+        else:
+            padded = np.ascontiguousarray(x)
+        windows = list(self._windows(padded.reshape(g, c // g, *padded.shape[1:])))
+        h, w = windows[0].shape[2:4]
+        columns = np.stack(windows, axis=1).reshape(g, -1, h * w * n)
+        if training:
+            self.x_shape, self.columns = x.shape, columns
+        out = self._matrices().swapaxes(1, 2) @ columns  # (g, f / g, h w n)
+        out = out.reshape(-1, h * w * n)
+        if "bias" in self.roles:
+            out += self.bias[:, None]
+        return out.reshape(-1, h, w, n)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(f, h, w, n) -> (c, H, W, n)."""
-        kh, kw, c, f = self.kernel.shape
-        _, h, w, n = dout.shape
-        dout = dout.reshape(f, h * w * n)
-        self.dkernel = (self.columns @ dout.T).reshape(self.kernel.shape)
-        self.dbias = dout.sum(1)
+        c, H, W, n = self.x_shape
+        g, p = self.groups, self.padding
+        _, h, w, _ = dout.shape
+        if "bias" in self.roles:
+            self.dbias = dout.reshape(len(dout), -1).sum(1)
+        dout = dout.reshape(g, -1, h * w * n)
+        dmatrices = self.columns @ dout.swapaxes(1, 2)  # (g, kh kw c / g, f / g)
+        self.dkernel = dmatrices.swapaxes(0, 1).reshape(self.kernel.shape)
         if not self.needs_dx:
             return np.empty(0, dout.dtype)
-        dcolumns = (self.kernel.reshape(-1, f) @ dout).reshape(kh, kw, c, h, w, n)
-        dx = np.zeros(self.x_shape, dout.dtype)
+        dcolumns = (self._matrices() @ dout).reshape(g, -1, c // g, h, w, n)
+        dpadded = np.zeros((g, c // g, H + 2 * p, W + 2 * p, n), dout.dtype)
+        for k, dpixels in enumerate(self._windows(dpadded)):
+            dpixels += dcolumns[:, k]
+        return dpadded.reshape(c, *dpadded.shape[2:])[:, p : p + H, p : p + W]
+
+    def _matrices(self) -> np.ndarray:
+        """Return the kernel as one matrix a group: (g, kh kw c / g, f / g)."""
+        g, f = self.groups, self.kernel.shape[-1]
+        return self.kernel.reshape(-1, g, f // g).swapaxes(0, 1)
+
+    def _windows(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield, for each (i, j) in the window, that pixel of every window: a view."""
+        kh, kw, _, _ = self.kernel.shape
+        *_, H, W, _ = x.shape
+        s = self.stride
         for i, j in np.ndindex(kh, kw):
-            dx[:, i : i + h, j : j + w] += dcolumns[i, j]
-        return dx
+            yield x[..., i : i + H - kh + 1 : s, j : j + W - kw + 1 : s, :]
+
+
+class BatchNorm2D:
+    """out = gamma (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+
+    In training, mean and variance are those of the batch, over pixels and images; the
+    running ones follow, 0.9 running + 0.1 batch, and serve prediction (Ioffe, Szegedy
+    2015). Every variance is divided by the number of values, not by one less.
+    """
+
+    EPSILON, MOMENTUM = 1e-5, 0.9
+    roles = ("gamma", "beta", "mean", "variance")
+
+    def __init__(self, c: int, dtype: str = "float32") -> None:
+        self.gamma, self.beta = np.ones(c, dtype), np.zeros(c, dtype)
+        self.mean, self.variance = np.zeros(c, dtype), np.ones(c, dtype)
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """(c, h, w, n) -> the same shape."""
+        rows = x.reshape(len(x), -1)
+        if training:
+            mean = rows.mean(1)
+            centred = rows - mean[:, None]
+            variance = np.vecdot(centred, centred) / rows.shape[1]
+            self._follow(self.mean, mean)
+            self._follow(self.variance, variance)
+        else:
+            centred, variance = rows - self.mean[:, None], self.variance
+        std = np.sqrt(variance + self.EPSILON)
+        centred /= std[:, None]
+        if training:
+            self.std, self.normed = std, centred
+        out = self.gamma[:, None] * centred
+        out += self.beta[:, None]
+        return out.reshape(x.shape)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The same shape: the batch's mean and variance depend on x as well."""
+        rows = dout.reshape(len(dout), -1)
+        self.dgamma, self.dbeta = np.vecdot(rows, self.normed), rows.sum(1)
+        dx = self.normed * (self.dgamma / -rows.shape[1])[:, None]
+        dx += rows
+        dx -= (self.dbeta / rows.shape[1])[:, None]
+        dx *= (self.gamma / self.std)[:, None]
+        return dx.reshape(dout.shape)
+
+    def _follow(self, running: np.ndarray, batch: np.ndarray) -> None:
+        running *= self.MOMENTUM
+        running += (1 - self.MOMENTUM) * batch
 
 
 class ReLU:
     """out = max(x, 0)."""
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """Any shape."""
-        self.positive = x > 0
+        if training:
+            self.positive = x > 0
         return np.maximum(x, 0)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
@@ -88,9 +191,9 @@ class ReLU:
 
 
 class Identity:
-    """out = x: stands where an activation is left out."""
+    """out = x: takes the place of an activation that is left out."""
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """Any shape."""
         return x
 
@@ -116,13 +219,14 @@ class MaxPool2D:
         for i, j in np.ndindex(kh, kw):
             yield x[:, i : H - H % kh : kh, j : W - W % kw : kw]
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (c, H // kh, W // kw, n)."""
         first, *others = self.positions(x)
         out = first.copy()
         for pixel in others:
             np.maximum(out, pixel, out=out)
-        self.x, self.out = x, out
+        if training:
+            self.x, self.out = x, out
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
@@ -138,10 +242,25 @@ class MaxPool2D:
         return dx
 
 
+class GlobalAvgPool2D:
+    """The mean of each channel over all pixels: one column an image."""
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """(c, H, W, n) -> (c, n)."""
+        self.x_shape = x.shape
+        return x.mean((1, 2))
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """(c, n) -> (c, H, W, n)."""
+        c, H, W, n = self.x_shape
+        dpixel = (dout / (H * W)).reshape(c, 1, 1, n)
+        return np.broadcast_to(dpixel, self.x_shape)
+
+
 class Flatten:
     """Pixels in the order h, w, c: one column an image."""
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (H * W * c, n)."""
         self.x_shape = x.shape
         return x.transpose(1, 2, 0, 3).reshape(-1, x.shape[-1])
@@ -155,13 +274,16 @@ class Flatten:
 class Dense:
     """out = kernel.T x + bias, for each column x."""
 
-    def __init__(self, inputs: int, units: int, dtype: str) -> None:
+    roles = ("kernel", "bias")
+
+    def __init__(self, inputs: int, units: int, dtype: str = "float32") -> None:
         self.kernel = np.zeros((inputs, units), dtype)
         self.bias = np.zeros(units, dtype)
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(inputs, n) -> (units, n)."""
-        self.x = x
+        if training:
+            self.x = x
         return self.kernel.T @ x + self.bias[:, None]
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
@@ -171,21 +293,57 @@ class Dense:
         return self.kernel @ dout
 
 
-class Sequential:
-    """Layers, one after the other, by name or else by number; itself a layer."""
+class Container:
+    """A layer that is made of layers, which have a name or else a number.
+
+    A weight is called by the names on the way to it, and numbers are left out: in
+    Sequential(conv1=Sequential(Conv2D(...), ReLU())) it is `conv1.kernel`.
+    """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named
 
-    def forward(
-        self, x: np.ndarray, last: str | None = None, training: bool = False
-    ) -> np.ndarray:
-        """Run every layer, or those up to and including the one named `last`.
-
-        These layers do the same whether `training` or not; other engines keep less.
-        """
+    def leaves(self) -> Iterator[tuple[str, Any]]:
+        """Yield the path to each layer that is not made of others, and the layer."""
         for name, layer in self.layers.items():
-            x = layer.forward(x)
+            if isinstance(layer, Container):
+                for path, leaf in layer.leaves():
+                    yield f"{name}.{path}", leaf
+            else:
+                yield name, layer
+
+    def weighted(self) -> dict[str, Any]:
+        """Return the layers that have weights (`Weighted`), by name.
+
+        Raises
+        ------
+        ValueError
+            Two of them have one name.
+        """
+        return unique(
+            (full_name(path), layer)
+            for path, layer in self.leaves()
+            if hasattr(layer, "roles")
+        )
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights themselves, by name: `conv1.kernel`."""
+        return {
+            f"{name}.{role}": getattr(layer, role)
+            for name, layer in self.weighted().items()
+            for role in layer.roles
+        }
+
+
+class Sequential(Container):
+    """Layers, one after the other."""
+
+    def forward(
+        self, x: np.ndarray, training: bool = True, last: str | None = None
+    ) -> np.ndarray:
+        """Run every layer, or those up to and including the one named `last`."""
+        for name, layer in self.layers.items():
+            x = layer.forward(x, training=training)
             if name == last:
                 break
         return x
@@ -196,12 +354,16 @@ class Sequential:
             dout = layer.backward(dout)
         return dout
 
-    def weighted(self) -> dict[str, Conv2D | Dense]:
-        """Return the layers that have weights, by their names at this level."""
-        found: dict[str, Conv2D | Dense] = {}
-        for name, layer in self.layers.items():
-            if isinstance(layer, Sequential):
-                found |= dict.fromkeys([name], *layer.weighted().values())
-            elif isinstance(layer, Conv2D | Dense):
-                found[name] = layer
-        return found
+
+class Add(Container):
+    """The sum of what several layers make of the same input."""
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """Any shape, the same from each layer."""
+        outs = [layer.forward(x, training=training) for layer in self.layers.values()]
+        return reduce(np.add, outs)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """Return the sum of the gradients of x."""
+        dxs = [layer.backward(dout) for layer in self.layers.values()]
+        return reduce(np.add, dxs)

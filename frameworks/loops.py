@@ -7,10 +7,11 @@ that the other engines do at once for all pixels and images stands here as a loo
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from frameworks.layers import Conv2D, MaxPool2D, ReLU, Sequential
+from frameworks.layers import Conv2D, Flatten, Identity, MaxPool2D, ReLU, Sequential
 from frameworks.layers import Dense as PlainDense
 
 Region = tuple[np.ndarray, int, int]
@@ -188,7 +189,7 @@ class LoopsNet:
             name: _layers(layer) for name, layer in net.layers.items()
         }
 
-    def weighted(self) -> dict[str, Conv2D | PlainDense]:
+    def weighted(self) -> dict[str, Any]:
         """Return the plain layers that have weights, by name."""
         return self.net.weighted()
 
@@ -233,7 +234,7 @@ def _layers(plain) -> list[Layer]:  # type: ignore[no-untyped-def]
     match plain:
         case Sequential():
             return [new for layer in plain.layers.values() for new in _layers(layer)]
-        case Conv2D():
+        case Conv2D(stride=1, padding=0, groups=1):
             kh, kw, _, f = plain.kernel.shape
             conv = Conv3x3(f, (kh, kw))
             conv.filters, conv.biases = plain.kernel.transpose(3, 0, 1, 2), plain.bias
@@ -244,4 +245,11 @@ def _layers(plain) -> list[Layer]:  # type: ignore[no-untyped-def]
             return [dense]
         case MaxPool2D():
             return [MaxPool2(plain.window)]
-    return [Activation(isinstance(plain, ReLU))]  # Identity; dense layers flatten
+        case ReLU() | Identity():
+            return [Activation(isinstance(plain, ReLU))]
+        case Flatten():
+            return []  # dense layers flatten
+    raise ValueError(
+        f"engine='loops' has the tutorial's layers alone, and no "
+        f"{type(plain).__name__}: use engine='fast' or 'plain'."
+    )

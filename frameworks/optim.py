@@ -1,18 +1,11 @@
 """The optimiser: stochastic gradient descent with momentum."""
 
 from collections.abc import Iterable
-from typing import Protocol
 
 import numpy as np
 
-
-class Weighted(Protocol):
-    """A layer with weights, and their gradients after `backward`."""
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    dkernel: np.ndarray
-    dbias: np.ndarray
+from frameworks.layers import Weighted
+from frameworks.weights import decays, is_trained
 
 
 class SGD:
@@ -32,23 +25,19 @@ class SGD:
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
-        self.state = [
-            (layer, np.zeros_like(layer.kernel), np.zeros_like(layer.bias))
+        self.velocities = [
+            (layer, role, np.zeros_like(getattr(layer, role)))
             for layer in layers
+            for role in layer.roles
+            if is_trained(role)
         ]
 
     def step(self) -> None:
-        """Move every weight once, along its gradient and its velocity."""
-        for layer, kernel_velocity, bias_velocity in self.state:
-            dkernel = layer.dkernel
-            if self.weight_decay:
-                dkernel = dkernel + self.weight_decay * layer.kernel
-            self._move(layer.kernel, dkernel, kernel_velocity)
-            self._move(layer.bias, layer.dbias, bias_velocity)
-
-    def _move(
-        self, weight: np.ndarray, gradient: np.ndarray, velocity: np.ndarray
-    ) -> None:
-        velocity *= self.momentum
-        velocity -= self.learning_rate * gradient
-        weight += velocity
+        """Move every trained weight once, along its gradient and its velocity."""
+        for layer, role, velocity in self.velocities:
+            weight, gradient = getattr(layer, role), getattr(layer, f"d{role}")
+            if self.weight_decay and decays(role):
+                gradient = gradient + self.weight_decay * weight
+            velocity *= self.momentum
+            velocity -= self.learning_rate * gradient
+            weight += velocity

@@ -11,12 +11,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from frameworks.family import Family
 from frameworks.lazy import load
 
 LEARNED = ("history_", "n_iter_", "_shuffle_seed", "_split_seed", "_takes_bytes")
 
 
-class Portable(BaseEstimator):
+class Portable(Family, BaseEstimator):
     """Gives an estimator `save`, `load`, and a state for pickle without a framework.
 
     The network itself stays behind, with its momentum; the weights travel as NumPy
@@ -41,9 +42,16 @@ class Portable(BaseEstimator):
         FileNotFoundError
             There is no such file.
         ValueError
-            It was not written by `save`.
+            It was not written by `save`, or holds a network of another family.
         """
         weights, about = _read(Path(path))
+        family = about.get("family", "cnn")  # older files have the small CNN alone
+        if family != cls.family:
+            raise ValueError(
+                f"{path} holds a network of the family {family!r}, but "
+                f"{cls.__name__} is of {cls.family!r}: open it with {about['class']}, "
+                "or with another class of that page."
+            )
         known = cls._get_param_names()
         params = {k: v for k, v in about["params"].items() if k in known}
         if isinstance(params["class_weight"], list):
@@ -71,6 +79,7 @@ class Portable(BaseEstimator):
             params["class_weight"] = list(params["class_weight"].items())
         return {name: getattr(self, name) for name in LEARNED} | {
             "class": type(self).__name__,
+            "family": self.family,
             "params": params,
             "classes": self.classes_.tolist(),
             "classes_dtype": self.classes_.dtype.str,

@@ -1,65 +1,123 @@
-"""Weights outside any framework: how they are drawn, and what fits a network."""
+"""Weights outside any framework: names and roles, how they are drawn, what fits.
 
-from collections.abc import Mapping
-from typing import Any
+A weight is called by its layer and its role: `stage1.block1.conv1.kernel`. A kernel is
+(kh, kw, inputs / groups, outputs), or (inputs, outputs) of a dense layer; the others
+are (outputs,).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from frameworks.lazy import keras, tf, torch
+TRAINED = ("kernel", "bias", "gamma", "beta")  # moved along their gradients
+STATE = ("mean", "variance")  # running statistics, which follow the batches
 
 Weights = dict[str, np.ndarray]
+Item = TypeVar("Item")
 
 
-def glorot_uniform(like: Mapping[str, np.ndarray], rng: np.random.Generator) -> Weights:
-    """Draw new kernels and set biases to zero; other weights stay as they are.
+class Kind(NamedTuple):
+    """What a weight looks like, whatever its values are."""
 
-    A kernel (..., in, out) is uniform in +-sqrt(6 / (fan_in + fan_out)), with the
-    fans counted over its window (Glorot, Bengio 2010, equation 16).
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def is_trained(name: str) -> bool:
+    """Return whether a weight, called by its name or its role, is trained."""
+    return name.rpartition(".")[2] in TRAINED
+
+
+def decays(name: str) -> bool:
+    """Return whether weight decay acts on a weight: on kernels alone."""
+    return name.rpartition(".")[2] == "kernel"
+
+
+def full_name(path: str) -> str:
+    """Return the name at a path to a layer or a weight: numbered steps are left out."""
+    return ".".join(step for step in path.split(".") if not step.isdecimal())
+
+
+def unique(named: Iterable[tuple[str, Item]]) -> dict[str, Item]:
+    """Return names and what they name; ValueError where one names two."""
+    items: dict[str, Item] = {}
+    for name, item in named:
+        if name in items:
+            raise ValueError(f"two layers of the network are named {name!r}.")
+        items[name] = item
+    return items
+
+
+def kinds(weights: Mapping[str, np.ndarray]) -> dict[str, Kind]:
+    """Return the shape and dtype of each weight."""
+    return {name: Kind(w.shape, w.dtype) for name, w in weights.items()}
+
+
+def draw(
+    like: Mapping[str, Kind], rng: np.random.Generator, kernels: str = "glorot_uniform"
+) -> Weights:
+    """Draw initial weights, in the order of their sorted names.
+
+    Parameters
+    ----------
+    like : mapping of str to Kind
+    rng : Generator
+    kernels : {"glorot_uniform", "he_normal"}
+        For all kernels but the output's, which is Glorot uniform always.
+
+    Returns
+    -------
+    dict of str to array
+        Gammas and variances are 1; biases, betas and means 0.
     """
+    start = {"gamma": 1, "variance": 1}
     drawn = {}
-    for name, weight in like.items():
-        if name.endswith(".kernel"):
-            *window, inputs, outputs = weight.shape
-            limit = np.sqrt(6 / (np.prod(window) * (inputs + outputs)))
-            weight = rng.uniform(-limit, limit, weight.shape).astype(weight.dtype)
-        elif name.endswith(".bias"):
-            weight = np.zeros_like(weight)
-        drawn[name] = weight
-    return drawn
+    for name, (shape, dtype) in sorted(like.items()):
+        layer, _, role = name.rpartition(".")
+        if role != "kernel":
+            drawn[name] = np.full(shape, start.get(role, 0), dtype)
+        elif kernels == "he_normal" and layer != "output":
+            drawn[name] = _he_normal(shape, rng).astype(dtype)
+        else:
+            drawn[name] = _glorot_uniform(shape, rng).astype(dtype)
+    return {name: drawn[name] for name in like}
 
 
-def check(weights: Mapping[str, Any], like: Mapping[str, np.ndarray]) -> Weights:
-    """Return `weights` as arrays, if they have the names, shapes, dtypes of `like`.
+def _glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot, Bengio 2010, equation 16)."""
+    *window, inputs, outputs = shape
+    limit = np.sqrt(6 / (np.prod(window) * (inputs + outputs)))
+    return rng.uniform(-limit, limit, shape)
+
+
+def _he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Normal with variance 2 / fan_in (He, Zhang, Ren, Sun 2015, equation 10)."""
+    return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+
+
+def check(given: Mapping[str, Any], like: Mapping[str, Kind]) -> Weights:
+    """Return `given` as arrays, if they have the names, shapes, dtypes of `like`.
 
     Raises
     ------
     ValueError
         A name is missing or unknown, or an array has another shape or dtype.
     """
-    unknown = [name for name in weights if name not in like]
-    missing = [name for name in like if name not in weights]
+    unknown = [name for name in given if name not in like]
+    missing = [name for name in like if name not in given]
     if unknown or missing:
         raise ValueError(
             f"the network's weights are {list(like)}: "
             f"missing {missing or 'none'}, unknown {unknown or 'none'}."
         )
-    arrays = {name: np.asarray(weights[name]) for name in like}
+    arrays = {name: np.asarray(given[name]) for name in like}
     for name, array in arrays.items():
         for what in ("shape", "dtype"):
-            given, expected = getattr(array, what), getattr(like[name], what)
-            if given != expected:
+            actual, expected = getattr(array, what), getattr(like[name], what)
+            if actual != expected:
                 raise ValueError(
-                    f"weight {name!r} has {what} {given}, but the network's has "
+                    f"weight {name!r} has {what} {actual}, but the network's has "
                     f"{what} {expected}."
                 )
     return arrays
-
-
-def seed(framework: str, number: int) -> None:
-    """Seed a framework's own initialisers."""
-    if framework == "torch":
-        torch.manual_seed(number)
-    elif framework == "keras":
-        keras.utils.set_random_seed(number)
-    elif framework == "tensorflow":
-        tf.random.set_seed(number)

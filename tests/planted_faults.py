@@ -54,8 +54,8 @@ class Dampening(Torch_CNN):
 class SoftmaxTwice(TF_CNN):
     """Probabilities are handed to a loss that expects logits."""
 
-    def forward(self, x, layer="output"):
-        out = super().forward(x, layer)
+    def forward(self, x, layer="output", training=False):
+        out = super().forward(x, layer, training)
         return tf.nn.softmax(out) if layer == "output" else out
 
 
@@ -119,7 +119,7 @@ class OtherLearningRate(Skylark_CNN):
     def build(self):
         super().build()
         self.optimizer_ = SGD(
-            self.net_.weighted().values(),
+            self.layers_.weighted().values(),
             learning_rate=1.01 * self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -150,19 +150,19 @@ class Rounded(Skylark_CNN):
 
 # Each fault, and the first check that catches it.
 FAULTS = {
-    MissingReLU: "logits_max_abs",
-    ReLUAfterPool: "logits_max_abs",
-    TransposedImages: "logits_max_abs",
-    OtherFlatten: "logits_max_abs",
+    MissingReLU: "outputs_max_rel",
+    ReLUAfterPool: "outputs_max_rel",
+    TransposedImages: "outputs_max_rel",
+    OtherFlatten: "outputs_max_rel",
     Dampening: "loss_max_rel",
-    SoftmaxTwice: "logits_max_abs",
+    SoftmaxTwice: "outputs_max_rel",
     SummedLoss: "gradient_max_rel",
     DroppedLastBatch: "loss_max_rel",
     OtherShuffle: "loss_max_rel",
     ShuffledBatches: "loss_max_rel",
     DecayedBiases: "gradient_max_rel",
     OtherLearningRate: "gradient_max_rel",
-    UnscaledImages: "logits_max_abs",
+    UnscaledImages: "outputs_max_rel",
     IgnoredWeights: "gradient_max_rel",
-    Rounded: "logits_max_abs",
+    Rounded: "outputs_max_rel",
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from comparison.counting.code_length import ROOT
-from frameworks import devices
+from frameworks.libraries import LIBRARIES
 from tests.conftest import model_params
 
 pytestmark = pytest.mark.gpu
@@ -21,7 +21,7 @@ def images():
 
 @pytest.fixture(params=model_params("keras", "torch", "tf"))
 def Model(request):  # noqa: N802, it is a class
-    if devices.choose("auto", request.param.framework) != "cuda":
+    if not LIBRARIES[request.param.framework].sees_cuda():
         pytest.skip(f"{request.param.framework} sees no CUDA device here")
     return request.param
 

@@ -52,7 +52,7 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
 
     import data
     from comparison.processes import resources
-    from frameworks.devices import synchronise
+    from frameworks.libraries import synchronise
 
     Model = find_class(spec)
     dataset = data.Dataset.open(spec["folder"])

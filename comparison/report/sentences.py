@@ -128,7 +128,7 @@ def _deviations(proved: records.Proof) -> str:
     for dtype in sorted({verdict["dtype"] for verdict in verdicts}, reverse=True):
         near = [v for v in verdicts if v["dtype"] == dtype and "error" not in v]
         if near:
-            outputs = max(verdict["logits_max_abs"] for verdict in near)
+            outputs = max(_outputs(verdict) for verdict in near)
             gradients = max(verdict["gradient_max_rel"] for verdict in near)
             losses = max(verdict["loss_max_rel"] for verdict in near)
             parts.append(
@@ -137,3 +137,9 @@ def _deviations(proved: records.Proof) -> str:
                 f"{losses:.0e}"
             )
     return "; ".join(parts) or "as far as any of them could be run"
+
+
+def _outputs(verdict: records.Verdict) -> float:
+    """Return how near a class's outputs are; in schema 1 only the logits', absolute."""
+    schema_2 = "outputs_max_rel" in verdict
+    return verdict["outputs_max_rel"] if schema_2 else verdict["logits_max_abs"]

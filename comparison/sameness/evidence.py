@@ -1,13 +1,14 @@
 """The proof that the classes of a run are one network, on the run's own images.
 
-The standard is Skylark_CNN, with its plain engine, in float64. Every class, in a
+The standard is Skylark's class, with its plain engine, in float64. Every class, in a
 process of its own, is given the same weights and the same images, and must give the
-same outputs of every layer, the same gradient, and the same losses and weights after
-epochs of training. Only the contract is used, so that any class can be put to it.
+same outputs of every layer, the same gradient, and the same losses, weights and running
+statistics after epochs of training. Only the contract is used, so any class can be put
+to it.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from comparison.processes import process
 from comparison.processes.trial import ClassSpec, find_class
 from comparison.records import Deviation, Deviations
 from frameworks.lazy import load
-from frameworks.weights import glorot_uniform
+from frameworks.weights import draw, is_trained, kinds
 
 DTYPE = "float64"
 BATCH_SIZE, BATCHES, EPOCHS = 32, 6, 8  # the last batch of each epoch is short
@@ -27,19 +28,23 @@ TRAINING = {
     "weight_decay": 1e-3,
     "random_state": 0,
 }
+# Each distance is relative to the norm of what is compared.
 LIMITS: dict[Deviation, float] = {
-    "logits_max_abs": 1e-10,
+    "outputs_max_rel": 1e-10,
     "gradient_max_rel": 1e-8,
     "loss_max_rel": 1e-9,
     "weights_max_rel": 1e-6,
+    "state_max_rel": 1e-9,
 }
+FLOOR = 1e-6  # the least norm: a mean that is 0 but for rounding has no relative error
 # For a library that rounds to float32 inside, whatever it is given. Rounding is below a
 # tenth of these; every planted fault of the tests is above, but for rounding itself.
 LIMITS_FLOAT32: dict[Deviation, float] = {
-    "logits_max_abs": 1e-5,
+    "outputs_max_rel": 1e-5,
     "gradient_max_rel": 1e-5,
     "loss_max_rel": 1e-5,
     "weights_max_rel": 1e-4,
+    "state_max_rel": 1e-4,
 }
 
 Evidence = dict[str, np.ndarray]
@@ -78,14 +83,15 @@ def gather(
     X, y : (n, h, w, c), (n,)
         Images for training, with a last, short batch.
     parameters : dict
-        Of its constructor: the network's sizes, and an engine.
+        Of its constructor: the sizes of its family, an engine.
     dtype : str
         Of the class's arithmetic.
 
     Returns
     -------
     dict of str to array
-        `layer/NAME`, `gradient/NAME`, `trained/NAME` and `losses` (epochs,).
+        `outputs/LAYER`, `gradient/WEIGHT`, `weights/WEIGHT` and `loss/epochs`; and of
+        running statistics `state/WEIGHT` after training, `state/WEIGHT, one step`.
     """
     parameters = TRAINING | {"dtype": dtype} | parameters
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
@@ -95,55 +101,52 @@ def gather(
     model = Model(**parameters | step).fit(X, y, importance)
     weights = _draw(model.get_weights())
     model.set_weights(weights)
-    evidence = {
-        f"layer/{name}": model.transform(X, name) for name in model.layer_shapes()
-    }
+    outputs = {name: model.transform(X, name) for name in model.layer_shapes()}
+    evidence = {f"outputs/{name}": array for name, array in outputs.items()}
     moved = model.partial_fit(X, y, sample_weight=importance).get_weights()
-    evidence |= {f"gradient/{name}": weights[name] - moved[name] for name in weights}
+    for name, weight in moved.items():
+        if is_trained(name):
+            evidence[f"gradient/{name}"] = weights[name] - weight
+        else:
+            evidence[f"state/{name}, one step"] = weight
 
     model = Model(**parameters | {"epochs": EPOCHS}).fit(X, y, importance)
-    evidence |= {
-        f"trained/{name}": array for name, array in model.get_weights().items()
-    }
-    evidence["losses"] = np.array(model.history_["loss"])
+    for name, weight in model.get_weights().items():
+        kind = "weights" if is_trained(name) else "state"
+        evidence[f"{kind}/{name}"] = weight
+    evidence["loss/epochs"] = np.array(model.history_["loss"])
     return evidence
 
 
 def deviations(evidence: Evidence, standard: Evidence) -> Deviations:
-    """Return how far a class is from the standard, by the names of LIMITS.
+    """Return how far a class is from the standard.
 
-    Relative to the norm of each gradient and each weight, and to each loss.
+    Returns
+    -------
+    Deviations
+        The largest distance of each kind, by the names of LIMITS; and, to be read
+        only, `logits_max_abs`, the largest difference of a logit.
 
     Raises
     ------
     ValueError
         The layers or the weights have other names or shapes.
     """
-    if {k: v.shape for k, v in evidence.items()} != {
-        k: v.shape for k, v in standard.items()
-    }:
+    shapes, expected_shapes = (
+        {name: array.shape for name, array in arrays.items()}
+        for arrays in (evidence, standard)
+    )
+    if shapes != expected_shapes:
         odd = sorted(evidence.keys() ^ standard.keys()) or "their shapes"
         raise ValueError(f"the layers and weights are others: {odd}")
-    worst: Deviations = {
-        "logits_max_abs": 0.0,
-        "gradient_max_rel": 0.0,
-        "loss_max_rel": 0.0,
-        "weights_max_rel": 0.0,
-    }
-    measure: Deviation
+    worst = dict.fromkeys(LIMITS, 0.0)
     for name, expected in standard.items():
-        difference = evidence[name] - expected
-        kind = name.partition("/")[0]
-        if kind == "layer":
-            measure, value = "logits_max_abs", np.abs(difference).max()
-        elif kind == "losses":
-            measure, value = "loss_max_rel", np.abs(difference / expected).max()
-        else:
-            measure = "gradient_max_rel" if kind == "gradient" else "weights_max_rel"
-            scale = np.linalg.norm(expected) or 1.0
-            value = np.linalg.norm(difference) / scale
-        worst[measure] = float(np.maximum(worst[measure], value))  # NaN stays
-    return worst
+        measure = cast(Deviation, f"{name.partition('/')[0]}_max_rel")
+        size = max(float(np.linalg.norm(expected)), FLOOR)
+        distance = np.linalg.norm(evidence[name] - expected) / size
+        worst[measure] = float(np.maximum(worst[measure], distance))  # NaN stays
+    logits = evidence["outputs/output"] - standard["outputs/output"]
+    return cast(Deviations, worst | {"logits_max_abs": float(np.abs(logits).max())})
 
 
 def within_limits(worst: Deviations, dtype: str = DTYPE) -> bool:
@@ -174,12 +177,16 @@ def _rows(y: np.ndarray) -> np.ndarray:
 
 
 def _draw(like: Evidence) -> Evidence:
-    """Return new weights of the same shapes; no bias is zero, for zeros hide errors."""
+    """Return new weights of the same shapes; none is 0 or 1, which hide faults."""
     rng = np.random.default_rng(0)
-    weights = glorot_uniform(like, rng)
+    weights = draw(kinds(like), rng)
     for name, array in weights.items():
-        if name.endswith(".bias"):
-            weights[name] = rng.uniform(-0.1, 0.1, array.shape).astype(array.dtype)
+        role = name.rpartition(".")[2]
+        if role != "kernel":
+            low, high = (1.2, 2) if role in ("gamma", "variance") else (0.02, 0.1)
+            sign = rng.choice([-1, 1], array.shape) if high < 1 else 1
+            drawn = sign * rng.uniform(low, high, array.shape)
+            weights[name] = drawn.astype(array.dtype)
     return weights
 
 

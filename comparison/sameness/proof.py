@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from comparison import records
 from comparison.contestants import Contestant, find
 from comparison.processes import process
 from comparison.processes.resources import cores
-from comparison.records import Deviation
 from comparison.sameness.evidence import (
     BATCHES,
     DTYPE,
@@ -95,15 +95,16 @@ def prove(
     measured = [
         v for v in verdicts.values() if "error" not in v and v["dtype"] == DTYPE
     ]
+    largest: Any = {
+        name: max((verdict[name] for verdict in measured), default=None)
+        for name in LIMITS
+    }
     return {
         "passed": all(v["passed"] is not False for v in verdicts.values()),
         "dtype": DTYPE,
         "steps": BATCHES * EPOCHS,
         "limits": LIMITS,
-        "logits_max_abs": _largest("logits_max_abs", measured),
-        "gradient_max_rel": _largest("gradient_max_rel", measured),
-        "loss_max_rel": _largest("loss_max_rel", measured),
-        "weights_max_rel": _largest("weights_max_rel", measured),
+        **largest,
         "models": verdicts,
     }
 
@@ -128,7 +129,3 @@ def _judge(
     except ValueError as error:
         return {**about, "passed": False, "error": str(error)}
     return {**about, **worst, "passed": within_limits(worst, dtype)}
-
-
-def _largest(name: Deviation, verdicts: list[records.Verdict]) -> float | None:
-    return max((verdict[name] for verdict in verdicts), default=None)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from frameworks.layers import (
     Dense,
     Flatten,
     Identity,
-    Layer,
     MaxPool2D,
     ReLU,
     Sequential,
@@ -28,7 +28,7 @@ def start(
     net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
 ) -> "FastNet | Sequential":
     """Return a fast network, or `net` itself where a layer must see all of a batch."""
-    if all(isinstance(layer, KNOWN) for layer in _leaves(net)):
+    if all(isinstance(layer, KNOWN) for _, layer in net.leaves()):
         return FastNet(net, image_shape, n_jobs)
     return net
 
@@ -60,7 +60,7 @@ class FastNet:
         self.team: threads.Threads | processes.Processes = self.threads
         self.lock = Lock()  # the workers' memory is for one batch at a time
 
-    def weighted(self) -> dict[str, Conv2D | Dense]:
+    def weighted(self) -> dict[str, Any]:
         """Return the layers that have weights, by name."""
         return self.net.weighted()
 
@@ -69,7 +69,7 @@ class FastNet:
     ) -> np.ndarray:
         """(c, H, W, n) -> (classes, n), or the output of the layer named `last`."""
         if last != list(self.net.layers)[-1]:
-            return self.net.forward(x, last)
+            return self.net.forward(x, training=False, last=last)
         x = x.transpose(3, 1, 2, 0)
         shares = self._shares(len(x), training)
         arrays = [x[share] for share in shares]
@@ -89,7 +89,8 @@ class FastNet:
         for more in others:
             add(gradients, more)
         for layer in self.weighted().values():
-            layer.dkernel, layer.dbias, *gradients = gradients
+            for role in layer.roles:
+                setattr(layer, f"d{role}", gradients.pop(0))
 
     def _shares(self, n: int, training: bool) -> list[slice]:
         """Return which images each worker has; workers with little to do have none."""
@@ -110,7 +111,7 @@ class FastNet:
         if reason or not self.forks:
             yield
             return
-        weights = [w for layer in self.weighted().values() for w in _weights(layer)]
+        weights = list(self.net.weights().values())
         self.team = processes.Processes(self.threads.workers[0], weights)
         try:
             yield
@@ -119,24 +120,11 @@ class FastNet:
             self.team = self.threads
 
 
-def _leaves(layer: Layer) -> Iterator[Layer]:
-    """Yield the layers that a network is made of, however they are nested."""
-    if not isinstance(layer, Sequential):
-        yield layer
-        return
-    for part in layer.layers.values():
-        yield from _leaves(part)
-
-
-def _weights(layer: Conv2D | Dense) -> tuple[np.ndarray, np.ndarray]:
-    return layer.kernel, layer.bias
-
-
 def _share(net: Sequential) -> None:
     """Move the weights to memory that forked processes share."""
     for layer in net.weighted().values():
-        for name in ("kernel", "bias"):
-            weight = getattr(layer, name)
+        for role in layer.roles:
+            weight = getattr(layer, role)
             copy = processes.shared(weight.shape, weight.dtype)
             copy[:] = weight
-            setattr(layer, name, copy)
+            setattr(layer, role, copy)

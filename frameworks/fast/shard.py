@@ -21,7 +21,7 @@ class Shard:
     def __init__(
         self,
         blocks: list[Block],
-        layers: list[Layer],
+        layers: dict[str, Layer],
         x: np.ndarray,
         scratch: Scratch,
         keep: bool,
@@ -34,7 +34,8 @@ class Shard:
         for block in blocks:
             self.blocks.append(BlockShard(block, images, scratch, keep))
             images = self.blocks[-1].out
-        self.layers = Sequential(*map(_twin, layers))
+        twins = {name: _twin(layer) for name, layer in layers.items()}
+        self.layers = Sequential(**twins)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """(n, H, W, c) -> (classes, n)."""
@@ -56,8 +57,9 @@ class Shard:
             block.backward.run()
             found = block.gradients() + found
         for layer in self.layers.weighted().values():
-            found += layer.dkernel, layer.dbias
-            del layer.dkernel, layer.dbias  # so that they can go when they are used
+            for role in layer.roles:
+                found.append(getattr(layer, f"d{role}"))
+                delattr(layer, f"d{role}")  # it can go when it is used
         return found
 
 

@@ -24,7 +24,7 @@ class Worker:
     def __init__(self, net: Sequential, image: tuple[int, int]) -> None:
         """Serve images of H x W pixels."""
         self.blocks, self.layers = fuse(net, image)
-        layers = Sequential(*self.layers).weighted().values()
+        layers = Sequential(**self.layers).weighted().values()
         self.operations = sum(block.operations for block in self.blocks) + sum(
             2 * layer.kernel.size for layer in layers
         )
@@ -83,12 +83,14 @@ def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
     return total
 
 
-def fuse(net: Sequential, image: tuple[int, int]) -> tuple[list[Block], list[Layer]]:
+def fuse(
+    net: Sequential, image: tuple[int, int]
+) -> tuple[list[Block], dict[str, Layer]]:
     """Return the blocks that a network begins with, and the layers after them."""
     blocks: list[Block] = []
-    layers = list(net.layers.values())
+    layers = list(net.layers.items())
     while len(layers) > 1:
-        match layers[:2]:
+        match [layer for _, layer in layers[:2]]:
             case [Sequential() as first, MaxPool2D(window=pool)] if max(pool) <= 2:
                 conv, *activation = first.layers.values()
             case _:
@@ -99,4 +101,4 @@ def fuse(net: Sequential, image: tuple[int, int]) -> tuple[list[Block], list[Lay
         blocks.append(Block(conv, relu, pool, image))
         image = blocks[-1].windows
         layers = layers[2:]
-    return blocks, layers
+    return blocks, dict(layers)

@@ -44,7 +44,7 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
     limits = {"loss_max_rel": 1e-9}
     verdict = {"passed": True, "dtype": "float64", "limits": limits}
     verdict |= dict.fromkeys(
-        ("logits_max_abs", "gradient_max_rel", "loss_max_rel"), 1e-12
+        ("outputs_max_rel", "gradient_max_rel", "loss_max_rel"), 1e-12
     )
     return {
         "schema": results.SCHEMA,

@@ -5,12 +5,12 @@ python -m tests.data.prepare URL ...
 
 import sys
 
-from data import named
-from data.limits import Limits
+from data.download.limits import Limits
+from data.published import sources
 from tests.data import tiny
 
 LIMITS = Limits(slowest=1e3, total=30, patience=0.5, connect=1)
 
 if __name__ == "__main__":
-    known, _ = tiny.known(sys.argv[1:])
-    print(named.load(known, limits=LIMITS).sha256)
+    spec, _ = tiny.spec(sys.argv[1:])
+    print(sources.load(spec, limits=LIMITS).sha256)

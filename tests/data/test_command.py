@@ -10,8 +10,8 @@ import pytest
 import data
 from comparison.counting.code_length import ROOT
 from data.__main__ import main
-from data.export import export
-from tests.data.test_folder import fill
+from data.formats import npz
+from tests.data.test_image_folder import fill
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_get_and_export(tmp_path, capsys):
 def test_an_export_that_fails_leaves_nothing(tmp_path):
     broken = dataclasses.replace(data.load("digits"), y_test=Unreadable())
     with pytest.raises(OSError, match="cannot be read"):
-        export(broken, tmp_path / "digits.npz")
+        npz.export(broken, tmp_path / "digits.npz")
     assert [p for p in tmp_path.iterdir() if p.is_file()] == []
 
 

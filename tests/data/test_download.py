@@ -5,8 +5,8 @@ import time
 import pytest
 
 from data.dataset import Unavailable
-from data.download import fetch
-from data.limits import Limits
+from data.download.fetch import fetch
+from data.download.limits import Limits
 from tests.data import tiny
 from tests.data.server import serving
 
@@ -56,7 +56,7 @@ FAULTS = [
     ("half_wrong", "breaks off after 102,400 of 204,800 bytes", HALF),
     ("very_slow", "kB/s, less than 1,000 kB/s", range(1, len(CONTENT))),
     ("http://127.0.0.1:9/closed.bin", "127.0.0.1:9 cannot be reached", 0),
-    ("no-scheme/archive.bin", "is not an address that can be asked", 0),
+    ("no-scheme/archive.bin", "is not a usable address", 0),
 ]
 IDS = [kind for kind, *_ in FAULTS]
 
@@ -68,8 +68,8 @@ def test_alone(get, tmp_path, kind, sentence, part):
         get(kind, limits=Limits(slowest=1e6, total=1.5, patience=0.3, connect=1))
     told = str(raised.value)
     if kind == "very_slow":  # nobody else: it may go on, until the time is over
-        assert "is not here within 1.5 s" in told
-        assert "run again to go on" in told
+        assert "is incomplete after 1.5 s" in told
+        assert "run again to resume" in told
     else:
         assert sentence in told
     assert "\n" not in told

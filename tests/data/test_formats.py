@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from data import cifar, idx, svhn
+from data.formats import cifar_batches, idx, svhn_mat
 from tests.data import tiny
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
@@ -22,7 +22,9 @@ def same(found, expected):
 
 def test_cifars_pickles():
     expected = tiny.arrays()
-    found = cifar.pickles(tiny.files(expected), tiny.BATCHES, ("test_batch",), "labels")
+    found = cifar_batches.pickles(
+        tiny.files(expected), tiny.BATCHES, ("test_batch",), "labels"
+    )
     same(found, expected)
 
 
@@ -30,7 +32,8 @@ def test_cifars_binary_files():
     expected = tiny.arrays()
     contents = tiny.binary_files(expected)
     same(
-        cifar.binary(contents, ("data_batch_1.bin",), ("test_batch.bin",), 1), expected
+        cifar_batches.binary(contents, ("data_batch_1.bin",), ("test_batch.bin",), 1),
+        expected,
     )
     # CIFAR-100 has two labels, the coarse one first.
     for name, content in contents.items():
@@ -38,7 +41,8 @@ def test_cifars_binary_files():
         coarse = np.full((len(rows), 1), 7, np.uint8)
         contents[name] = np.hstack([coarse, rows]).tobytes()
     same(
-        cifar.binary(contents, ("data_batch_1.bin",), ("test_batch.bin",), 2), expected
+        cifar_batches.binary(contents, ("data_batch_1.bin",), ("test_batch.bin",), 2),
+        expected,
     )
 
 
@@ -46,7 +50,7 @@ def test_a_damaged_batch_is_named():
     contents = tiny.binary_files(tiny.arrays())
     contents["test_batch.bin"] = contents["test_batch.bin"][:-1]
     with pytest.raises(ValueError, match=r"^test_batch.bin cannot be read"):
-        cifar.binary(contents, ("data_batch_1.bin",), ("test_batch.bin",), 1)
+        cifar_batches.binary(contents, ("data_batch_1.bin",), ("test_batch.bin",), 1)
 
 
 def idx_files(expected):
@@ -87,10 +91,10 @@ def test_svhn():
         pixels = expected[f"x_{part}"].transpose(1, 2, 3, 0)
         savemat(file, {"X": pixels, "y": labels}, do_compression=True)
         contents[f"{part}_32x32.mat"] = file.getvalue()
-    same(svhn.decode(contents), expected)
+    same(svhn_mat.decode(contents), expected)
     damaged = contents["test_32x32.mat"][:-500]
     with pytest.raises(ValueError, match=r"^test_32x32.mat cannot be read"):
-        svhn.decode(contents | {"test_32x32.mat": damaged})
+        svhn_mat.decode(contents | {"test_32x32.mat": damaged})
 
 
 def test_real_mnist(real_data, tmp_path, monkeypatch):

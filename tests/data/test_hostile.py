@@ -10,7 +10,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from data import unpack, unpickle
+from data.formats import cifar_pickle, unpack
 from tests.data import tiny
 
 WANTED = {f"{tiny.FOLDER}/data_batch_1": 1000}
@@ -31,8 +31,8 @@ def tar(*members, name=None):
 
 GOOD = ({"name": f"{tiny.FOLDER}/data_batch_1"}, b"content")
 HOSTILE = {
-    "absolute": (({"name": "/tmp/skylark-evil"}, b"x"), "would lie outside"),
-    "parent": (({"name": f"{tiny.FOLDER}/../../evil"}, b"x"), "would lie outside"),
+    "absolute": (({"name": "/tmp/skylark-evil"}, b"x"), "points outside"),
+    "parent": (({"name": f"{tiny.FOLDER}/../../evil"}, b"x"), "points outside"),
     "symlink": (
         ({"name": "evil", "type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, b""),
         "is a link or a device",
@@ -135,7 +135,7 @@ def test_a_pickle_runs_nothing(tmp_path, protocol):
     assert (tmp_path / "evil").exists()  # it is a malicious one
     (tmp_path / "evil").unlink()
     with pytest.raises(ValueError, match=r"not one of CIFAR's .* names \w+\.system"):
-        unpickle.batch(evil, "labels")
+        cifar_pickle.batch(evil, "labels")
     assert not (tmp_path / "evil").exists()
 
 
@@ -147,14 +147,14 @@ def test_a_pickle_runs_nothing(tmp_path, protocol):
         ("numpy.core.multiarray", "scalar"),
         ("builtins", "eval"),
         ("__builtin__", "getattr"),
-        ("data.unpickle", "batch"),
+        ("data.formats.cifar_pickle", "batch"),
     ],
 )
 def test_a_pickle_names_nothing_else(reconstruct):
     found = tiny.arrays()
     evil = tiny.pickled(found["x_test"], found["y_test"], reconstruct)
     with pytest.raises(ValueError, match=f"names {'.'.join(reconstruct)}"):
-        unpickle.batch(evil, "labels")
+        cifar_pickle.batch(evil, "labels")
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
@@ -162,7 +162,7 @@ def test_files_that_were_saved_again_are_read(protocol):
     found = tiny.arrays()
     pixels, labels = tiny.planes(found["x_test"]), found["y_test"].tolist()
     content = pickle.dumps({b"data": pixels, b"labels": labels}, protocol)
-    x, y = unpickle.batch(content, "labels")
+    x, y = cifar_pickle.batch(content, "labels")
     np.testing.assert_array_equal(x, pixels)
     assert y.tolist() == labels
 
@@ -172,7 +172,7 @@ def test_an_array_of_objects_is_refused():
     good = tiny.pickled(found["x_test"], found["y_test"])
     evil = good.replace(tiny.text(b"u1"), tiny.text(b"O8"))
     with pytest.raises(ValueError, match="not of uint8"):
-        unpickle.batch(evil, "labels")
+        cifar_pickle.batch(evil, "labels")
 
 
 @pytest.mark.parametrize("keep", [0, 1, 50, 300, -1])
@@ -180,21 +180,21 @@ def test_damaged_pickles(keep):
     found = tiny.arrays()
     good = tiny.pickled(found["x_test"], found["y_test"])
     with pytest.raises(ValueError, match="not one of CIFAR's pickles"):
-        unpickle.batch(good[:keep], "labels")
+        cifar_pickle.batch(good[:keep], "labels")
 
 
 def test_a_pickle_that_asks_for_much_memory():
     """An index into the memo of 2^31: the list behind it would have 16 GB."""
     evil = b"\x80\x02}r\xff\xff\xff\x7f."
     with pytest.raises(ValueError, match="not one of CIFAR's pickles"):
-        unpickle.batch(evil, "labels")
+        cifar_pickle.batch(evil, "labels")
 
 
 def test_python_2_pickles_are_read():
     """What the standard library reads with pickle.load, we read without it."""
     found = tiny.arrays()
     content = tiny.pickled(found["x_test"], found["y_test"])
-    x, y = unpickle.batch(content, "labels")
+    x, y = cifar_pickle.batch(content, "labels")
     np.testing.assert_array_equal(x, tiny.planes(found["x_test"]))
     np.testing.assert_array_equal(y, found["y_test"])
     reference = pickle.loads(content, encoding="bytes")

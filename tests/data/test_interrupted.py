@@ -47,7 +47,7 @@ def finish(process, timeout=60):
 
 @pytest.fixture(scope="module")
 def server():
-    with serving(tiny.known()[1]) as server:
+    with serving(tiny.spec()[1]) as server:
         yield server
 
 
@@ -152,7 +152,7 @@ def test_without_requests(home, tmp_path):
     url = "http://127.0.0.1:9"
     code, _, err = finish(get_mnist(url, **home, PYTHONPATH=str(tmp_path)))
     assert code == 2
-    assert "mnist cannot be had: requests, which downloads, is missing: pip" in err
+    assert "mnist is not available: requests, which downloads, is missing: pip" in err
 
 
 def test_without_pillow(home, tmp_path):
@@ -168,7 +168,7 @@ def test_without_pillow(home, tmp_path):
     [
         ("wrong", "sends wrong bytes: its sha256 is"),
         ("missing", "answers 404 Not Found"),
-        ("very_slow", "is not here within 0.5 s"),
+        ("very_slow", "is incomplete after 0.5 s"),
     ],
 )
 def test_the_command_says_why_in_one_sentence(home, tmp_path, kind, sentence):
@@ -178,7 +178,7 @@ def test_the_command_says_why_in_one_sentence(home, tmp_path, kind, sentence):
     assert code == 2
     assert out == ""
     last = err.strip().splitlines()[-1]
-    assert last.startswith("python -m data: mnist cannot be had: ")
+    assert last.startswith("python -m data: mnist is not available: ")
     assert sentence in last
     assert "--data-dir" in last
     assert "Traceback" not in err

@@ -1,4 +1,4 @@
-"""One's own arrays: explained where they have other keys, shapes or contents."""
+"""The user's own arrays: other keys, shapes or contents are explained."""
 
 import re
 import zipfile
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import data
-from data import npz
+from data.formats import npz
 from tests.data import tiny
 from tests.data.test_hostile import Runs
 
@@ -37,7 +37,7 @@ def test_arrays(tmp_path, save):
     ],
 )
 def test_other_keys_are_explained(tmp_path, keys):
-    """What to write stands there, and is right."""
+    """The message says what to write, and is right."""
     found = tiny.arrays()
     order = ("x_train", "y_train", "x_test", "y_test")
     arrays = {key: found[name] for key, name in zip(keys, order, strict=True)}
@@ -77,7 +77,7 @@ def test_wrong_arrays(tmp_path, name, array, sentence):
 def test_a_pickle_inside_is_not_run(tmp_path, read):
     evil = np.array([Runs(f"touch {tmp_path}/evil")])
     np.savez(tmp_path / "own.npz", **(tiny.arrays() | {"y_test": evil}))
-    with pytest.raises(ValueError, match=r"cannot be read|not such an"):
+    with pytest.raises(ValueError, match=r"cannot be read|not a usable"):
         read(tmp_path / "own.npz")
     assert not (tmp_path / "evil").exists()
 
@@ -100,7 +100,7 @@ def test_damaged_compressed_arrays(tmp_path, read):
     content = bytearray(path.read_bytes())
     content[2000:2100] = bytes(100)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"is not an|is not such an"):
+    with pytest.raises(ValueError, match=r"is not an|is not a usable"):
         read(path)
 
 

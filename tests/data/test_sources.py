@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from data import cache, named
+from data import cache
 from data.dataset import ARRAYS, Dataset, Unavailable, write
-from data.limits import Limits
+from data.download.limits import Limits
+from data.published import sources
 from tests.data import tiny
 from tests.data.server import serving
 from tests.data.test_hostile import Runs
@@ -19,7 +20,7 @@ LIMITS = Limits(slowest=1e3, total=20, patience=0.5, connect=1)
 
 @pytest.fixture(scope="module")
 def running():
-    with serving(tiny.known()[1]) as server:
+    with serving(tiny.spec()[1]) as server:
         yield server
 
 
@@ -38,8 +39,8 @@ def load(server):
     """Load the tiny data set, whose host is of a given kind."""
 
     def load(kind="good", data_dir=None, **options):
-        known, _ = tiny.known([server.url(kind, tiny.NAME)])
-        return named.load(known, data_dir, limits=LIMITS, **options)
+        spec, _ = tiny.spec([server.url(kind, tiny.NAME)])
+        return sources.load(spec, data_dir, limits=LIMITS, **options)
 
     return load
 
@@ -76,7 +77,7 @@ def test_a_mirror_is_asked_before_the_host(load, server, monkeypatch):
 
 
 def archives(folder):
-    (folder / tiny.NAME).write_bytes(tiny.known()[1])
+    (folder / tiny.NAME).write_bytes(tiny.spec()[1])
 
 
 def extracted(folder, binary=False):
@@ -151,7 +152,7 @@ def hostile(path):
         (archives, flipped, "is not as published: its sha256 is"),
         (extracted, cut, "data_batch_1 cannot be read: it is not one of CIFAR's"),
         (extracted, hostile, "data_batch_1 cannot be read: .* names posix.system"),
-        (LOCAL["an .npz"], cut, "is not such an .npz file"),
+        (LOCAL["an .npz"], cut, "is not a usable .npz file"),
     ],
 )
 def test_wrong_local_files_are_said_and_passed_over(
@@ -182,9 +183,9 @@ def test_a_folder_that_is_not_there(load):
 
 @pytest.mark.parametrize("kind", ["missing", "wrong", "truncated"])
 def test_nothing_is_half_written(load, kind):
-    """What cannot be had leaves no data set; what is wrong, not even a part."""
+    """What is not available leaves no data set; what is wrong, not even a part."""
     with pytest.raises(
-        Unavailable, match=r"^tiny cannot be had: .* --data-dir"
+        Unavailable, match=r"^tiny is not available: .* --data-dir"
     ) as told:
         load(kind)
     assert tiny.NAME in str(told.value)

@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from data import cifar
-from data.archive import Archive
-from data.known import Known, Layout
+from data.download.archive import Archive
+from data.formats import cifar_batches
+from data.published.layout import Layout
+from data.published.specification import Specification
 
 CLASSES = ("cat", "dog")
 TRAIN, TEST = (30, 20), (6, 4)
@@ -104,7 +105,7 @@ def archive(content, urls=(), name=NAME):
     return Archive(name, len(content), md5, sha256, tuple(urls))
 
 
-def known(urls=(), content=None):
+def spec(urls=(), content=None):
     """Return the tiny data set, and its archive's content."""
     found = arrays()
     content = content or tar_gz(files(found))
@@ -114,7 +115,7 @@ def known(urls=(), content=None):
         folder=FOLDER,
         files=dict.fromkeys((*BATCHES, "test_batch"), 1 << 20),
         decode=partial(
-            cifar.pickles, train=BATCHES, test=("test_batch",), labels="labels"
+            cifar_batches.pickles, train=BATCHES, test=("test_batch",), labels="labels"
         ),
     )
     packed = tar_gz(binary_files(found), "cifar-10-batches-bin")
@@ -123,13 +124,13 @@ def known(urls=(), content=None):
         folder="cifar-10-batches-bin",
         files=dict.fromkeys(("data_batch_1.bin", "test_batch.bin"), 1 << 20),
         decode=partial(
-            cifar.binary,
+            cifar_batches.binary,
             train=("data_batch_1.bin",),
             test=("test_batch.bin",),
             label_bytes=1,
         ),
     )
-    tiny = Known(
+    tiny = Specification(
         name="tiny",
         layouts=(python, binary),
         classes=CLASSES,

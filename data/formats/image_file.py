@@ -1,0 +1,100 @@
+"""One image file of any kind, as 8-bit pixels: grey, or red, green and blue."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+class Unreadable(Exception):  # noqa: N818, it is what the file is
+    """A file cannot be read as an image; the message says why, and not which."""
+
+
+def can_decode() -> bool:
+    """Return whether Pillow is installed."""
+    try:
+        import PIL  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def is_grey(path: Path) -> bool:
+    """Return whether an image's header says one channel; Unreadable if it has none."""
+    from PIL import Image, UnidentifiedImageError
+
+    if not path.stat().st_size:
+        raise Unreadable("is empty")
+    try:
+        with Image.open(path) as image:
+            return image.mode in GREY
+    except UnidentifiedImageError:
+        raise Unreadable("is not an image") from None
+    except Exception as error:  # a damaged file may raise anything in its decoder
+        raise Unreadable(f"cannot be decoded ({error})") from None
+
+
+def pixels(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
+    """Return the pixels of an image, upright.
+
+    Parameters
+    ----------
+    path : Path
+    size : (h, w), optional
+        The image is scaled to cover it, then cropped to its centre: not distorted.
+    grey : bool
+        One channel rather than three.
+
+    Returns
+    -------
+    (h, w, c) uint8
+        Transparent pixels become white; 16 bits are scaled to 8.
+
+    Raises
+    ------
+    Unreadable
+        The file is damaged, or has pixels without a fixed range.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+        flat = _on_white(_eight_bit(upright)).convert("L" if grey else "RGB")
+        if size and flat.size != size[::-1]:
+            flat = ImageOps.fit(flat, size[::-1])
+    except Unreadable:
+        raise
+    except Exception as error:  # a damaged file may raise anything in its decoder
+        raise Unreadable(f"cannot be decoded ({error})") from None
+    array = np.asarray(flat)
+    return array[..., None] if grey else array
+
+
+def _eight_bit(image: "Image.Image") -> "Image.Image":
+    """Return 16-bit grey as 8 bits: Pillow's own conversion would clip at 255."""
+    from PIL import Image
+
+    if image.mode == "F":
+        raise Unreadable("has floating-point pixels, whose range is not known")
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image, np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise Unreadable("has pixels of more than 16 bits")
+    return Image.fromarray(np.round(values * (255 / 65535)).astype(np.uint8))
+
+
+def _on_white(image: "Image.Image") -> "Image.Image":
+    """Return an image whose transparent pixels are white, whatever they hide."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)

@@ -1,0 +1,59 @@
+"""A family of networks: its sizes and its layers' names, the same for four classes."""
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, ClassVar
+
+
+class Family:
+    """What the four classes of a network share, besides the contract.
+
+    A page defines one family, `class ResNet(Family)`, and four classes, each of that
+    family and of a class of models.py: `class Torch_ResNet(ResNet, Torch_CNN)`. The
+    family that comes first gives the class its sizes.
+
+    Attributes
+    ----------
+    family : str
+        Its name, "resnet".
+    sizes : dict
+        The parameters of the constructor that say which network of the family it is,
+        with their defaults: whole numbers, tuples of them, bools or words.
+    narrow : dict of str to int
+        The most that a size is where only the topology matters, as in the proof.
+    kernels : {"he_normal", "glorot_uniform"}
+        How initial kernels are drawn; the output's are Glorot uniform always.
+    """
+
+    family: ClassVar[str]
+    sizes: ClassVar[dict[str, Any]] = {}
+    narrow: ClassVar[dict[str, int]] = {}
+    kernels: ClassVar[str] = "he_normal"
+
+    def layer_names(self) -> list[str]:
+        """Return the names that `transform` takes, in order; the last is "output"."""
+        raise NotImplementedError
+
+    def check_sizes(self) -> None:
+        """Raise ValueError where no network has these sizes."""
+        for name, default in self.sizes.items():
+            if isinstance(default, tuple):
+                check_whole(name, getattr(self, name))
+
+    @classmethod
+    def narrowed(cls, sizes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return sizes of the same topology that are at most as `narrow` says."""
+        most = {
+            name: min(limit, sizes.get(name, cls.sizes[name]))
+            for name, limit in cls.narrow.items()
+        }
+        return dict(sizes) | most
+
+
+def check_whole(name: str, numbers: Any) -> None:
+    """Raise ValueError unless all `numbers` are whole numbers of at least 1."""
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+            raise ValueError(
+                f"{name} must be whole numbers of at least 1, got {tuple(numbers)}."
+            )

@@ -1,0 +1,195 @@
+"""The libraries that compute: how each is seeded, placed on a device and waited for.
+
+One record a library: what depends on which library it is, is here and nowhere else.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+
+from frameworks.lazy import NAMES, keras, load, tf, torch
+
+
+class Library:
+    """What holds for most libraries: the CPU alone, and nothing to wait for."""
+
+    name: str  # under which it is imported
+    title: str  # as people write it
+    initialises = True  # it has initial weights of its own
+
+    def seed(self, number: int) -> None:
+        """Seed its own initialisers."""
+
+    def sees_cuda(self) -> bool:
+        """Return whether it can compute on a CUDA device here."""
+        return False
+
+    def scope(self, device: str) -> AbstractContextManager[object]:
+        """Return the context in which it computes on "cpu" or "cuda"."""
+        return nullcontext()
+
+    def synchronise(self) -> None:
+        """Wait until its devices have finished what was asked of them."""
+
+    def threads(self) -> dict[str, int]:
+        """Return how many threads it says it uses, by what they are for."""
+        return {}
+
+
+class NumPy(Library):
+    """NumPy: weights start as zeros, and its threads are those of BLAS."""
+
+    name, title = "numpy", "NumPy, which computes on the CPU,"
+    initialises = False
+
+
+class PyTorch(Library):
+    """PyTorch: each tensor carries its device, so there is no scope."""
+
+    name, title = "torch", NAMES["torch"]
+
+    def seed(self, number: int) -> None:
+        """Seed every device's generator."""
+        torch.manual_seed(number)
+
+    def sees_cuda(self) -> bool:
+        """Ask PyTorch."""
+        return torch.cuda.is_available()
+
+    def synchronise(self) -> None:
+        """Wait for the CUDA device, if it was used."""
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+
+    def threads(self) -> dict[str, int]:
+        """Return those inside an operation."""
+        return {"torch": torch.get_num_threads()}
+
+
+class TensorFlow(Library):
+    """TensorFlow: a device is a context."""
+
+    name, title = "tensorflow", NAMES["tensorflow"]
+
+    def seed(self, number: int) -> None:
+        """Seed its global generator."""
+        tf.random.set_seed(number)
+
+    def sees_cuda(self) -> bool:
+        """Ask TensorFlow."""
+        return bool(tf.config.list_physical_devices("GPU"))
+
+    def scope(self, device: str) -> AbstractContextManager[object]:
+        """Return TensorFlow's context."""
+        return tf.device("GPU:0" if device == "cuda" else "CPU:0")
+
+    def synchronise(self) -> None:
+        """Wait for all devices, if there is more than the CPU."""
+        if tf.config.list_logical_devices("GPU"):
+            tf.test.experimental.sync_devices()
+
+    def threads(self) -> dict[str, int]:
+        """Return those inside an operation, and those that run operations side by side.
+
+        TensorFlow says 0 where it takes a number from the environment, which is then
+        that one. The threads that run operations side by side can be counted in the
+        system, but those that feed Keras with batches have the same name: only fewer
+        than the number tell anything.
+        """
+        says = tf.config.threading
+        inside = says.get_intra_op_parallelism_threads()
+        beside = says.get_inter_op_parallelism_threads()
+        beside = beside or _variable("TF_NUM_INTEROP_THREADS")
+        counted = list(thread_names()).count("tf_Compute")
+        return {
+            "tensorflow": inside or _variable("TF_NUM_INTRAOP_THREADS"),
+            "tensorflow inter-op": min(beside, counted or beside),
+        }
+
+
+class JAX(Library):
+    """JAX, as a backend of Keras."""
+
+    name, title = "jax", NAMES["jax"]
+
+    def sees_cuda(self) -> bool:
+        """Ask JAX."""
+        return any(device.platform == "gpu" for device in load("jax").devices())
+
+
+class Keras(Library):
+    """Keras: it computes with its backend, another of these libraries."""
+
+    name, title = "keras", NAMES["keras"]
+
+    @property
+    def backend(self) -> Library:
+        """The library that computes."""
+        return LIBRARIES[keras.config.backend()]
+
+    def seed(self, number: int) -> None:
+        """Seed Keras and its backend."""
+        keras.utils.set_random_seed(number)
+
+    def sees_cuda(self) -> bool:
+        """Ask the backend."""
+        return self.backend.sees_cuda()
+
+    def scope(self, device: str) -> AbstractContextManager[object]:
+        """Return Keras's context, in the words of its backend."""
+        if self.backend.name == "torch":
+            return keras.device(device)  # "cpu:0" is another device to it, and a copy
+        return keras.device("gpu:0" if device == "cuda" else "cpu:0")
+
+
+LIBRARIES = {
+    library.name: library
+    for library in (NumPy(), Keras(), PyTorch(), TensorFlow(), JAX())
+}
+
+
+def loaded() -> Iterator[Library]:
+    """Yield the libraries that this process has imported."""
+    for name, library in LIBRARIES.items():
+        if name in sys.modules:
+            yield library
+
+
+def synchronise() -> None:
+    """Wait until every device has finished what was asked of it; for clocks."""
+    for library in loaded():
+        library.synchronise()
+
+
+def choose_device(device: str, library: Library, any_device: bool = False) -> str:
+    """Return "cpu" or "cuda" for a `device` of "auto", "cpu" or "cuda".
+
+    Raises
+    ------
+    ValueError
+        CUDA is asked for, and the library sees no CUDA device; with `any_device`, the
+        CPU is taken instead.
+    """
+    if device == "cpu":
+        return "cpu"
+    found = library.sees_cuda()
+    if device == "cuda" and not found and not any_device:
+        raise ValueError(
+            f"device='cuda', but {library.title} sees no CUDA device here: "
+            "use device='auto' or device='cpu'."
+        )
+    return "cuda" if found else "cpu"
+
+
+def thread_names() -> Iterator[str]:
+    """Yield the names of this process's threads, where the system tells them."""
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # one that has just ended
+            yield task.read_text().strip()
+
+
+def _variable(name: str) -> int:
+    """Return the number in an environment variable, or 0."""
+    return int(os.environ.get(name, 0))
