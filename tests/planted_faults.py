@@ -1,12 +1,17 @@
 """Copies of the classes, each with one fault that a comparison would not show."""
 
+from unittest import mock
+
 import numpy as np
 
 from frameworks.batches import Batches
+from frameworks.layers import BatchNorm2D
 from frameworks.lazy import nn, tf, torch
 from frameworks.loss import cross_entropy
 from frameworks.optim import SGD
 from models import TF_CNN, Skylark_CNN, Torch_CNN
+from networks import resnet
+from networks.resnet import Skylark_ResNet, TF_ResNet, Torch_ResNet
 
 
 class MissingReLU(Torch_CNN):
@@ -148,6 +153,75 @@ class Rounded(Skylark_CNN):
         return super().forward(x, layer, training)
 
 
+class VarianceOverNMinus1(Torch_ResNet):
+    """The running variance as PyTorch's own module has it."""
+
+    def build(self):
+        with mock.patch.object(resnet, "batch_norm_2d", nn.BatchNorm2d):
+            super().build()
+
+
+class OtherEpsilon(Skylark_ResNet):
+    """Keras's default."""
+
+    def network(self):
+        net = super().network()
+        for _, layer in net.leaves():
+            if isinstance(layer, BatchNorm2D):
+                layer.EPSILON = 1e-3
+        return net
+
+
+class OtherNormMomentum(Skylark_ResNet):
+    """Keras's default."""
+
+    def network(self):
+        net = super().network()
+        for _, layer in net.leaves():
+            if isinstance(layer, BatchNorm2D):
+                layer.MOMENTUM = 0.99
+        return net
+
+
+class AsymmetricPadding(TF_ResNet):
+    """TensorFlow's own "SAME" at stride 2: right and below first."""
+
+    def network(self, x, training):
+        def same(v, x, name, filters, window, *, stride, padding, use_bias):
+            kernel = v.variable(f"{name}.kernel", (*window, x.shape[-1], filters))
+            return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+        with mock.patch.object(resnet, "conv2d", same):
+            yield from super().network(x, training)
+
+
+class ForgottenEval(Torch_ResNet):
+    """Prediction takes the statistics of what is predicted."""
+
+    def predict_logits(self, x, layer="output"):
+        with torch.inference_mode():
+            out = self.forward(torch.from_numpy(x), layer, training=True)
+        return out.movedim(1, -1).numpy(force=True)
+
+
+class DecayedGammas(Torch_ResNet):
+    """weight_decay for every parameter, as torch.optim.SGD(parameters) has it."""
+
+    def build(self):
+        super().build()
+        for group in self.optimizer_.param_groups:
+            group["weight_decay"] = self.weight_decay
+
+
+class BareShortcut(Torch_ResNet):
+    """The convolution of a shortcut has no norm after it: as it starts, one is 1."""
+
+    def network(self):
+        net = super().network()
+        net.stage2.block1.shortcut.norm.forward = lambda x: x
+        return net
+
+
 # Each fault, and the first check that catches it.
 FAULTS = {
     MissingReLU: "outputs_max_rel",
@@ -165,4 +239,13 @@ FAULTS = {
     UnscaledImages: "outputs_max_rel",
     IgnoredWeights: "gradient_max_rel",
     Rounded: "outputs_max_rel",
+}
+RESNET_FAULTS = {
+    VarianceOverNMinus1: "state_max_rel",
+    OtherEpsilon: "outputs_max_rel",
+    OtherNormMomentum: "state_max_rel",
+    AsymmetricPadding: "outputs_max_rel",
+    ForgottenEval: "outputs_max_rel",
+    DecayedGammas: "gradient_max_rel",
+    BareShortcut: "outputs_max_rel",
 }

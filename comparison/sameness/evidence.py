@@ -136,9 +136,9 @@ def deviations(evidence: Evidence, standard: Evidence) -> Deviations:
         {name: array.shape for name, array in arrays.items()}
         for arrays in (evidence, standard)
     )
-    if shapes != expected_shapes:
-        odd = sorted(evidence.keys() ^ standard.keys()) or "their shapes"
-        raise ValueError(f"the layers and weights are others: {odd}")
+    odd = {name for name, _ in shapes.items() ^ expected_shapes.items()}
+    if odd:
+        raise ValueError(f"the layers and weights are others: {sorted(odd)}")
     worst = dict.fromkeys(LIMITS, 0.0)
     for name, expected in standard.items():
         measure = cast(Deviation, f"{name.partition('/')[0]}_max_rel")
@@ -177,10 +177,10 @@ def _rows(y: np.ndarray) -> np.ndarray:
 
 
 def _draw(like: Evidence) -> Evidence:
-    """Return new weights of the same shapes; none is 0 or 1, which hide faults."""
+    """Return new weights of the same shapes, none of them 0 or 1: faults hide there."""
     rng = np.random.default_rng(0)
     weights = draw(kinds(like), rng)
-    for name, array in weights.items():
+    for name, array in sorted(weights.items()):
         role = name.rpartition(".")[2]
         if role != "kernel":
             low, high = (1.2, 2) if role in ("gamma", "variance") else (0.02, 0.1)

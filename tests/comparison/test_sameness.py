@@ -1,12 +1,15 @@
 """The proof of sameness holds for the four classes, and fails for every fault."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from comparison.sameness import evidence
 from models import MODELS, Skylark_CNN
+from networks import resnet
 from tests.conftest import model_params
-from tests.planted_faults import FAULTS, Rounded
+from tests.planted_faults import FAULTS, RESNET_FAULTS, Rounded
 
 NETWORKS = {
     "seed": {"filters": (8,)},
@@ -36,20 +39,21 @@ def test_the_classes_are_one_network(Model, network, images):
     assert evidence.within_limits(worst), worst
 
 
-@pytest.mark.parametrize(
-    "Fault",
-    [
+def marked(faults, classes):
+    """Return one pytest parameter a fault, marked with its framework."""
+    return [
         pytest.param(
             Fault,
             id=Fault.__name__,
             marks=getattr(
-                pytest.mark,
-                next(n for n, M in MODELS.items() if issubclass(Fault, M)),
+                pytest.mark, next(n for n, M in classes.items() if issubclass(Fault, M))
             ),
         )
-        for Fault in FAULTS
-    ],
-)
+        for Fault in faults
+    ]
+
+
+@pytest.mark.parametrize("Fault", marked(FAULTS, MODELS))
 def test_every_planted_fault_is_caught(Fault, images):
     reference = gather(Skylark_CNN, images)
     worst = evidence.deviations(gather(Fault, images), reference)
@@ -58,6 +62,35 @@ def test_every_planted_fault_is_caught(Fault, images):
     assert caught[0] == FAULTS[Fault]
     if Fault is not Rounded:  # which is what float32 would do
         assert not evidence.within_limits(worst, "float32")
+
+
+def names(*models):
+    """Return one pytest parameter a name, marked with it."""
+    return [pytest.param(name, marks=getattr(pytest.mark, name)) for name in models]
+
+
+class TestResNet:
+    """The same of a deep network, whose running statistics are compared as well."""
+
+    SIZES: ClassVar = {"blocks": (1, 2), "width": 4}
+
+    @pytest.fixture(scope="class")
+    def reference(self, images):
+        return gather(resnet.Skylark_ResNet, images, **self.SIZES)
+
+    @pytest.mark.parametrize("name", names("keras", "torch", "tf"))
+    def test_the_classes_are_one_network(self, name, reference, images):
+        found = gather(resnet.MODELS[name], images, **self.SIZES)
+        worst = evidence.deviations(found, reference)
+        assert evidence.verdict(worst), worst
+        assert worst["state_max_rel"] < 1e-12
+
+    @pytest.mark.parametrize("Fault", marked(RESNET_FAULTS, resnet.MODELS))
+    def test_every_planted_fault_is_caught(self, Fault, reference, images):
+        found = gather(Fault, images, **self.SIZES)
+        worst = evidence.deviations(found, reference)
+        caught = [name for name, most in evidence.LIMITS.items() if worst[name] > most]
+        assert caught[0] == RESNET_FAULTS[Fault]
 
 
 def test_nan_is_no_proof(images):
