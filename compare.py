@@ -12,8 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from comparison import command_line, plan, records, results, runner, settings
-from comparison.contestants import find_all
+from comparison import command_line, plan, records, results, runner
 from comparison.report import outputs, terminal
 from comparison.report.live import Live
 
@@ -29,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             terminal.show_again(options.show, console)
             return DONE
         if options.count_only:
-            models = settings.complete(settings.given(options))["models"]
-            terminal.show_count(find_all(models), console)
+            terminal.show_count(plan.contestants_of(options), console)
             return DONE
         return compare(options, console)
     except (ValueError, OSError) as error:

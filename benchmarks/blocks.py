@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import data
+import networks
 from comparison.processes import process, resources
 from comparison.report.readme import replace_block
 
 Measured = dict[str, Any]
+NETWORKS = {name: networks.load(name)[1] for name in ("seed", "small")}
 
 
 def call(

@@ -20,9 +20,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, options, place
+from benchmarks.blocks import NETWORKS, Measured, call, command, load, options, place
 from comparison import environment
-from comparison.network import NETWORKS
 from comparison.processes import resources
 
 FILE = Path(__file__).with_name("results.json")

@@ -8,7 +8,7 @@ from typing import Any
 import data
 from comparison import records
 from comparison.contestants import Contestant, find_all
-from comparison.network import agree, choose
+from comparison.network import agree, choose, classes_of
 from comparison.settings import Settings, complete, flag, given
 
 
@@ -67,9 +67,15 @@ def go_on(options: Namespace, run: records.Run) -> Plan:
     return _plan(settings, run["network"], options)
 
 
+def contestants_of(options: Namespace) -> list[Contestant]:
+    """Return what the options compare; ValueError where one names what there is not."""
+    models = complete(given(options))["models"]
+    return find_all(models, classes_of(choose(options)))
+
+
 def _plan(settings: Settings, network: records.Network, options: Namespace) -> Plan:
     """Return a plan with the contestants and the images that the settings name."""
-    contestants = find_all(settings["models"])
+    contestants = find_all(settings["models"], classes_of(network))
     if settings["reference"] not in settings["models"]:
         raise ValueError(f"--reference {settings['reference']} is not one of --models.")
     name, dataset, note = _load(settings, options)

@@ -97,6 +97,6 @@ def _upgraded(run: dict[str, Any]) -> Any:
     settings = {k: v for k, v in run["settings"].items() if k not in sizes}
     return run | {
         "schema": SCHEMA,
-        "network": network.of_sizes(sizes),
+        "network": network.small_cnn(sizes),
         "settings": {"image_size": None, "allow_different": False} | settings,
     }

@@ -10,6 +10,7 @@ import numpy as np
 
 from comparison import records
 from comparison.contestants import Contestant, find
+from comparison.network import classes_of, narrowed
 from comparison.processes import process
 from comparison.processes.resources import cores
 from comparison.sameness.evidence import (
@@ -22,7 +23,6 @@ from comparison.sameness.evidence import (
     limits,
     within_limits,
 )
-from models import Skylark_CNN
 
 Gathered = tuple[Path, process.Ending]  # a file of evidence, and how it was made
 
@@ -42,6 +42,7 @@ def prove(
     folder : Path
         Of the data set.
     network : records.Network
+        The proof takes its topology, as narrow as the family allows.
     threads : int
         For every process.
     timeout : float or None
@@ -57,6 +58,8 @@ def prove(
     RuntimeError
         The standard, which all are compared with, could not be run.
     """
+    standard = find("skylark:plain", classes_of(network))
+    sizes = narrowed(network)
     with tempfile.TemporaryDirectory() as scratch:
 
         def gathered(number: int, contestant: Contestant) -> Gathered:
@@ -64,7 +67,7 @@ def prove(
             spec: EvidenceSpec = {
                 **contestant.spec(),
                 "folder": str(folder),
-                "parameters": network["sizes"] | contestant.parameters,
+                "parameters": sizes | contestant.parameters,
                 "dtype": contestant.dtype,
                 "file": str(file),
             }
@@ -78,10 +81,10 @@ def prove(
             )
 
         with ThreadPoolExecutor(cores()) as pool:
-            every = [_standard(), *contestants]
+            every = [standard, *contestants]
             futures = [pool.submit(gathered, *pair) for pair in enumerate(every)]
             try:
-                (standard, ending), *others = [future.result() for future in futures]
+                (expected, ending), *others = [future.result() for future in futures]
             except BaseException:  # Ctrl-C comes to this thread, not to the pool's
                 pool.shutdown(wait=False, cancel_futures=True)
                 process.stop_all()
@@ -89,7 +92,7 @@ def prove(
         if ending.status != "ok":
             raise RuntimeError(f"the reference could not be run: {ending.error}")
         verdicts = {
-            contestant.name: _judge(*gathered, standard, contestant.dtype)
+            contestant.name: _judge(*gathered, expected, contestant.dtype)
             for contestant, gathered in zip(contestants, others, strict=True)
         }
     measured = [
@@ -107,12 +110,6 @@ def prove(
         **largest,
         "models": verdicts,
     }
-
-
-def _standard() -> Contestant:
-    """Return what all are compared with: Skylark_CNN, the readable layers."""
-    has_engines = "engine" in Skylark_CNN().get_params()
-    return find("skylark:plain") if has_engines else find("skylark")
 
 
 def _judge(
