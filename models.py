@@ -79,8 +79,7 @@ class Skylark_CNN(CNN, ImageClassifier):
         )
 
     def forward(self, x, layer="output", training=False):
-        x = x.transpose(3, 1, 2, 0)  # (n, h, w, c) -> (c, h, w, n)
-        return self.net_.forward(x, layer, training)
+        return self.net_.forward(x, layer, training)  # (n, h, w, c) -> (classes, n)
 
     def train_step(self, x, y, w):
         # forward

@@ -3,11 +3,21 @@
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from numbers import Integral
-from typing import Any
+from typing import Protocol
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from frameworks.layers import Sequential
+from frameworks.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    Sequential,
+)
 
 # Each with its module, which is imported when it is first used.
 ENGINES = {
@@ -23,18 +33,87 @@ CONSTRAINTS = {
         None,
     ],
 }
+# The layers that fast and loops know, of convolutions the plainest; each of them treats
+# every image by itself.
+KNOWN = (Conv2D, Dense, Flatten, Identity, MaxPool2D, ReLU)
+
+
+class Network(Protocol):
+    """What every engine makes of a `Sequential`: images in, gradients out.
+
+    Images come as everywhere in the project, (n, h, w, c); each engine copies them into
+    the layout that it computes in. What it returns has the images last.
+
+    Attributes
+    ----------
+    net : Sequential
+        The layers, which hold the weights and, after `backward`, their gradients.
+    """
+
+    net: Sequential
+
+    def forward(
+        self, x: np.ndarray, layer: str = "output", training: bool = False
+    ) -> np.ndarray:
+        """Return the output of a layer for images x (n, h, w, c).
+
+        Logits are (classes, n); what a convolution or a pool returns is (f, h', w', n).
+        With `training`, keep what `backward` needs.
+        """
+
+    def backward(self, dlogits: np.ndarray) -> None:
+        """Give all weights their gradients, from that of the logits (classes, n)."""
+
+
+class PlainNet:
+    """The layers themselves, whose own layout is (c, h, w, n)."""
+
+    def __init__(self, net: Sequential) -> None:
+        self.net = net
+
+    def forward(
+        self, x: np.ndarray, layer: str = "output", training: bool = False
+    ) -> np.ndarray:
+        """(n, h, w, c) -> (classes, n), or the output of the layer of that name."""
+        return self.net.forward(x.transpose(3, 1, 2, 0), training, layer)
+
+    def backward(self, dlogits: np.ndarray) -> None:
+        """(classes, n): give all weights their gradients."""
+        self.net.backward(dlogits)
 
 
 def start(
     engine: str, net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
-) -> Any:
-    """Return what computes a network: something that looks like it, or `net` itself."""
-    module = import_module(ENGINES[engine])
+) -> Network:
+    """Return the network that computes these layers for images (h, w, c).
+
+    It is the engine's own where the engine knows all the layers, otherwise the plain
+    one: see `runs`. `n_jobs` is for "fast" alone.
+    """
+    engine = runs(engine, net)
     if engine == "plain":
-        return net
-    return module.start(net, image_shape, n_jobs)
+        return PlainNet(net)
+    return import_module(ENGINES[engine]).start(net, image_shape, n_jobs)
 
 
-def training(net: Any) -> AbstractContextManager[None]:
+def runs(engine: str, net: Sequential) -> str:
+    """Return the name of the engine that `start` takes: `engine`, or else "plain".
+
+    A layer must be of a known type itself: what a subclass computes, only its own
+    `forward` and `backward` know.
+    """
+    return engine if _known(net) else "plain"
+
+
+def _known(layer: Layer) -> bool:
+    if type(layer) is Sequential:
+        return all(map(_known, layer.layers.values()))
+    if type(layer) is Conv2D:
+        has_bias = "bias" in layer.roles
+        return has_bias and (layer.stride, layer.padding, layer.groups) == (1, 0, 1)
+    return type(layer) in KNOWN
+
+
+def training(net: Network) -> AbstractContextManager[None]:
     """Return the context in which to train a network: with its processes, if any."""
     return getattr(net, "processes", nullcontext)()

@@ -7,11 +7,11 @@ that the other engines do at once for all pixels and images stands here as a loo
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from frameworks.layers import Conv2D, Flatten, Identity, MaxPool2D, ReLU, Sequential
+from frameworks.engines import Network
+from frameworks.layers import Conv2D, Flatten, MaxPool2D, ReLU, Sequential
 from frameworks.layers import Dense as PlainDense
 
 Region = tuple[np.ndarray, int, int]
@@ -170,17 +170,18 @@ Layer = Conv3x3 | MaxPool2 | Dense | Activation
 
 def start(
     net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
-) -> "LoopsNet":
-    """Return the network of loops that computes a plain one; it has no use for jobs."""
+) -> Network:
+    """Return the network of loops for these layers; it has no use for the rest."""
     return LoopsNet(net)
 
 
 class LoopsNet:
-    """A network of these layers for the contract, whose batches it takes apart.
+    """A network of these layers, which takes each batch apart: one image at a time.
 
-    Its layers see the weights of the plain ones, and learn at a rate of 0: the gradient
-    of a batch is summed over its images, and the optimiser moves the weights. The loss
-    starts from logits, so the last layer is the dense one inside `Softmax`.
+    Its layers share the weights of the plain ones, and learn at a rate of 0: the
+    gradients of a batch are summed over its images, and the optimiser moves the
+    weights. The loss starts from logits, so the last layer is a `Dense`, not a
+    `Softmax`.
     """
 
     def __init__(self, net: Sequential) -> None:
@@ -189,21 +190,18 @@ class LoopsNet:
             name: _layers(layer) for name, layer in net.layers.items()
         }
 
-    def weighted(self) -> dict[str, Any]:
-        """Return the plain layers that have weights, by name."""
-        return self.net.weighted()
-
     def forward(
-        self, x: np.ndarray, last: str | None = None, training: bool = False
+        self, x: np.ndarray, layer: str = "output", training: bool = False
     ) -> np.ndarray:
-        """(c, h, w, n) -> (classes, n), or the output of the layer named `last`."""
-        self.images = x.transpose(3, 1, 2, 0)
-        outs = np.stack([self._forward(image, last) for image in self.images])
+        """(n, h, w, c) -> (classes, n), or the output of the layer of that name."""
+        self.images = x
+        outs = np.stack([self._forward(image, layer) for image in x])
         return np.moveaxis(outs, (0, -1), (-1, 0))
 
     def backward(self, dlogits: np.ndarray) -> None:
-        """(classes, n): leave the gradients of all weights with the plain layers."""
-        for plain in self.weighted().values():
+        """(classes, n): give all weights of the plain layers their gradients."""
+        weighted = self.net.weighted()
+        for plain in weighted.values():
             plain.dkernel = np.zeros_like(plain.kernel)
             plain.dbias = np.zeros_like(plain.bias)
         for image, d in zip(self.images, dlogits.T, strict=True):
@@ -217,10 +215,11 @@ class LoopsNet:
                         dkernel = layer.d_L_d_weights
                     else:
                         continue
-                    self.weighted()[name].dkernel += dkernel
-                    self.weighted()[name].dbias += layer.d_L_d_biases
+                    weighted[name].dkernel += dkernel
+                    weighted[name].dbias += layer.d_L_d_biases
 
-    def _forward(self, image: np.ndarray, last: str | None = None) -> np.ndarray:
+    def _forward(self, image: np.ndarray, last: str = "output") -> np.ndarray:
+        """(h, w, c) -> (classes,), or the output of the layer named `last`."""
         for name, layers in self.layers.items():
             for layer in layers:
                 image = layer.forward(image)
@@ -234,7 +233,7 @@ def _layers(plain) -> list[Layer]:  # type: ignore[no-untyped-def]
     match plain:
         case Sequential():
             return [new for layer in plain.layers.values() for new in _layers(layer)]
-        case Conv2D(stride=1, padding=0, groups=1):
+        case Conv2D():
             kh, kw, _, f = plain.kernel.shape
             conv = Conv3x3(f, (kh, kw))
             conv.filters, conv.biases = plain.kernel.transpose(3, 0, 1, 2), plain.bias
@@ -245,11 +244,6 @@ def _layers(plain) -> list[Layer]:  # type: ignore[no-untyped-def]
             return [dense]
         case MaxPool2D():
             return [MaxPool2(plain.window)]
-        case ReLU() | Identity():
-            return [Activation(isinstance(plain, ReLU))]
         case Flatten():
             return []  # dense layers flatten
-    raise ValueError(
-        f"engine='loops' has the tutorial's layers alone, and no "
-        f"{type(plain).__name__}: use engine='fast' or 'plain'."
-    )
+    return [Activation(isinstance(plain, ReLU))]  # or Identity

@@ -99,9 +99,10 @@ class TestFunction:
 def input_gradient(model, x, y):
     """The gradient of the mean loss by the images, by each framework's own means."""
     if model.framework == "numpy":
-        model.net_.layers["conv1"].layers["0"].needs_dx = True
+        net = model.net_.net
+        net.layers["conv1"].layers["0"].needs_dx = True
         _, dlogits = cross_entropy(model.forward(x), y, np.ones(len(y)))
-        return np.moveaxis(model.net_.backward(dlogits), (0, -1), (-1, 0))
+        return np.moveaxis(net.backward(dlogits), (0, -1), (-1, 0))
     keras, tf, torch = lazy.keras, lazy.tf, lazy.torch  # inspected, they'd be imported
     if model.framework == "torch":
         x = torch.from_numpy(x).requires_grad_()

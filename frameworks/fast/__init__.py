@@ -3,7 +3,8 @@
 `net` shares each batch among workers: `threads` or `processes`. A `worker` cuts its
 share into shards (`shard`) that fit a core's cache. In a shard, convolution, ReLU and
 pool are one `block`, whose products are `direct` or `winograd`, and whose maximum is a
-`tournament`. Each file says what its trick gains.
+`tournament`. What a block asks of its products is written down in `protocols`. Each
+file says what its trick gains.
 
 The letters are those of `frameworks/layers.py`, and beside them
 
@@ -11,6 +12,7 @@ The letters are those of `frameworks/layers.py`, and beside them
     h, w    height and width of the block's output, in windows
     q       w n: one row of windows, of all images
 
-Images are (H, c, W, n): whole rows of an image are contiguous, and so is any band of
-them; within a row, as in the plain layers, every shift is one long run.
+A batch arrives as (n, H, W, c), and each shard copies its images to (H, c, W, n): whole
+rows are contiguous, and so is any band of them; within a row, as in the plain layers,
+every shift is one long run.
 """

@@ -8,10 +8,10 @@ from typing import Any
 class Calls:
     """Calls that are made again and again on the same arrays.
 
-    NumPy lets go of Python's lock while it computes. Between two calls a thread holds
-    it, and one that comes back from its own call must be woken up first, which takes
-    as long as many calls do. With every view made once, a call is all that is left:
-    +20 % on two threads (network small).
+    NumPy releases Python's lock while it computes. Between two calls a thread needs the
+    lock back, and waking a thread that waits for it takes as long as several calls. So
+    all views are made beforehand, and only the calls are left: +20 % on two threads
+    (network small).
     """
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.products import by_rows
-from frameworks.fast.scratch import Room
+from frameworks.fast.scratch import Arrays, Plan
 from frameworks.layers import Conv2D
 
 Pair = tuple[int, int]
@@ -18,7 +18,8 @@ class Direct:
     each column b of the window and j of the kernel, as (h, pw, th, kw, c, q); the
     columns for row a of the window are then a view, the rows a .. a + kh of the copies.
     For 3x3 and 2x2 that is 24 copies a window instead of 36, and the pixels of a
-    window come out as four contiguous arrays. What the pool drops is never computed.
+    window come out as four contiguous arrays. Pixels that the pool drops are never
+    computed.
     """
 
     def __init__(self, conv: Conv2D, pool: Pair) -> None:
@@ -29,14 +30,25 @@ class Direct:
         self.floats_a_window = pw * (kh + ph - 1) * kw * c + ph * pw * f
 
     def prepare(self) -> None:
-        """Take in the kernel's present values."""
+        """Make `matrix` from the kernel's present values: a transposed copy."""
         self.matrix[:] = self.conv.kernel.reshape(-1, len(self.matrix)).T
 
-    def band(
-        self, x: np.ndarray, rows: slice, w: int, room: Room, keep: bool
-    ) -> "DirectBand":
-        """Return the product for some rows of windows of the images x."""
-        return DirectBand(self, x, rows, w, room, keep)
+    def plan(self, rows: slice, w: int, n: int, keep: bool) -> Plan:
+        """Return the plan of a band: `rows` of w windows each, for n images."""
+        (kh, kw, c, f), (ph, pw) = self.conv.kernel.shape, self.pool
+        h, th = rows.stop - rows.start, kh + ph - 1
+        plan = Plan(self.matrix.dtype)
+        plan.add("copies", h, pw, th, kw, c, w, n, kept=keep)
+        plan.add("phases", ph, pw, h, f, w * n)
+        if keep:
+            plan.add("dmatrices", ph, pw, h, *self.matrix.shape)
+        if keep and self.conv.needs_dx:
+            plan.add("dcolumns", ph, pw, h, kh * kw * c, w * n)
+        return plan
+
+    def band(self, x: np.ndarray, rows: slice, arrays: Arrays) -> "DirectBand":
+        """Return the band for images x (H, c, W, n), in the arrays of its plan."""
+        return DirectBand(self, x, rows, arrays)
 
     def gather(self, dmatrix: np.ndarray) -> np.ndarray:
         """Return the gradient of the kernel from what the bands computed."""
@@ -44,35 +56,26 @@ class Direct:
 
 
 class DirectBand:
-    """One band: the copies are kept, the phases (ph, pw, h, f, q) are not."""
+    """One band: the copies are kept, the phases are not."""
 
     def __init__(
-        self,
-        shared: Direct,
-        x: np.ndarray,
-        rows: slice,
-        w: int,
-        room: Room,
-        keep: bool,
+        self, shared: Direct, x: np.ndarray, rows: slice, arrays: Arrays
     ) -> None:
-        self.shared, self.rows, self.room = shared, rows, room
-        (kh, kw, c, f), (ph, pw) = shared.conv.kernel.shape, shared.pool
-        h, th, n = rows.stop - rows.start, kh + ph - 1, x.shape[3]
+        self.shared, self.rows, self.arrays = shared, rows, arrays
+        self.copies, self.phases = arrays["copies"], arrays["phases"]
         row, channel, column, image = x.strides
+        ph, pw, h, _, q = self.phases.shape
         self.source = as_strided(
             x[ph * rows.start :],
-            (h, pw, th, kw, c, w, n),
+            self.copies.shape,
             (ph * row, column, row, column, channel, pw * column, image),
         )
-        shape = self.source.shape
-        self.copies = np.empty(shape, x.dtype) if keep else room.take(*shape)
-        each_row, each_b, each_pixel_row = self.copies.strides[:3]
+        each_row, each_b, each_pixel_row, _, each_channel = self.copies.strides[:5]
         self.columns = as_strided(
             self.copies,
-            (ph, pw, h, kh * kw * c, w * n),
-            (each_pixel_row, each_b, each_row, w * n * x.itemsize, x.itemsize),
+            (ph, pw, h, shared.matrix.shape[1], q),
+            (each_pixel_row, each_b, each_row, each_channel, self.copies.itemsize),
         )
-        self.phases = room.take(ph, pw, h, f, w * n)
 
     def forward(self, calls: Calls) -> None:
         """Compute the phases, without bias."""
@@ -81,17 +84,17 @@ class DirectBand:
 
     def backward_kernel(self, calls: Calls, dmatrix: np.ndarray) -> None:
         """Compute the gradient of the matrix from that of the phases."""
-        each = self.room.take(*self.phases.shape[:3], *dmatrix.shape)
-        a, b, out = by_rows(self.phases, self.columns, each)
+        dmatrices = self.arrays["dmatrices"]  # of each pixel of the window, and row
+        a, b, out = by_rows(self.phases, self.columns, dmatrices)
         calls.add(np.matmul, a, b, out=out)
-        each = each.reshape(-1, *dmatrix.shape)
-        calls.add(np.add.reduce, each, axis=0, out=dmatrix)
+        dmatrices = dmatrices.reshape(-1, *dmatrix.shape)
+        calls.add(np.add.reduce, dmatrices, axis=0, out=dmatrix)
 
     def backward_x(self, calls: Calls, dx: np.ndarray) -> None:
-        """Add the gradient of the images, from that of the phases, to dx."""
+        """Add the gradient of the images to dx."""
         h, pw, _, kw, c, w, n = self.source.shape
         ph, kh = len(self.phases), self.shared.conv.kernel.shape[0]
-        dcolumns = self.room.take(*self.columns.shape)
+        dcolumns = self.arrays["dcolumns"]
         calls.add(np.matmul, self.shared.matrix.T, self.phases, out=dcolumns)
         dcolumns = dcolumns.reshape(ph, pw, h, kh, kw, c, w, n)
         for i, j in np.ndindex(kh, kw):  # all windows' pixels, moved by (i, j)

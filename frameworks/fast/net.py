@@ -1,40 +1,29 @@
-"""A network that shares each batch among workers: it looks like the plain one."""
+"""The fast engine's network, which shares each batch among workers."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
+from frameworks.engines import Network, PlainNet
 from frameworks.fast import processes, threads
 from frameworks.fast.worker import Worker, add
-from frameworks.layers import (
-    Conv2D,
-    Dense,
-    Flatten,
-    Identity,
-    MaxPool2D,
-    ReLU,
-    Sequential,
-)
+from frameworks.layers import Sequential
 
-WORK = 20e6  # floating-point operations; for fewer, waking a worker costs more
-KNOWN = (Conv2D, Dense, Flatten, Identity, MaxPool2D, ReLU)  # treat each image alone
+WORK = 20e6  # floating-point operations; waking a worker for fewer does not pay
 
 
 def start(
     net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
-) -> "FastNet | Sequential":
-    """Return a fast network, or `net` itself where a layer must see all of a batch."""
-    if all(isinstance(layer, KNOWN) for _, layer in net.leaves()):
-        return FastNet(net, image_shape, n_jobs)
-    return net
+) -> Network:
+    """Return the fast network for these layers."""
+    return FastNet(net, image_shape, n_jobs)
 
 
 class FastNet:
-    """What `Sequential` does, by workers; its layers keep the weights.
+    """The layers of a `Sequential`, computed by workers; they keep the weights.
 
     Parameters
     ----------
@@ -43,8 +32,8 @@ class FastNet:
         image by itself.
     image_shape : (h, w, c)
     n_jobs : int or None
-        None: one thread for each that BLAS may use. 1: one thread. More: for training,
-        so many processes, on Linux; -1 is one for each thread that BLAS may use.
+        None: as many threads as BLAS may use. 1: one thread. More: this many processes
+        for training, on Linux; -1: as many processes as BLAS may use threads.
     """
 
     def __init__(
@@ -60,17 +49,12 @@ class FastNet:
         self.team: threads.Threads | processes.Processes = self.threads
         self.lock = Lock()  # the workers' memory is for one batch at a time
 
-    def weighted(self) -> dict[str, Any]:
-        """Return the layers that have weights, by name."""
-        return self.net.weighted()
-
     def forward(
-        self, x: np.ndarray, last: str = "output", training: bool = False
+        self, x: np.ndarray, layer: str = "output", training: bool = False
     ) -> np.ndarray:
-        """(c, H, W, n) -> (classes, n), or the output of the layer named `last`."""
-        if last != list(self.net.layers)[-1]:
-            return self.net.forward(x, training=False, last=last)
-        x = x.transpose(3, 1, 2, 0)
+        """(n, h, w, c) -> (classes, n), or the output of the layer of that name."""
+        if layer != list(self.net.layers)[-1]:
+            return PlainNet(self.net).forward(x, layer)
         shares = self._shares(len(x), training)
         arrays = [x[share] for share in shares]
         with self.lock:
@@ -82,18 +66,18 @@ class FastNet:
             return np.concatenate([logits for (logits,) in results], axis=1)
 
     def backward(self, dlogits: np.ndarray) -> None:
-        """(classes, n): leave the gradients of all weights with their layers."""
+        """(classes, n): give all weights their gradients."""
         arrays = [dlogits[:, share] for share in self.shares]
         with self.lock:
             gradients, *others = self.team.call("backward", arrays)
         for more in others:
             add(gradients, more)
-        for layer in self.weighted().values():
+        for layer in self.net.weighted().values():
             for role in layer.roles:
                 setattr(layer, f"d{role}", gradients.pop(0))
 
     def _shares(self, n: int, training: bool) -> list[slice]:
-        """Return which images each worker has; workers with little to do have none."""
+        """Return the images of each worker; a small batch takes fewer workers."""
         work = n * self.threads.workers[0].operations * (3 if training else 1)
         count = max(1, min(self.jobs, n, int(work // WORK)))
         edges = [n * k // count for k in range(count + 1)]
@@ -101,7 +85,7 @@ class FastNet:
 
     @contextmanager
     def processes(self) -> Iterator[None]:
-        """Train by processes meanwhile, where `n_jobs` asks for them."""
+        """Train with processes inside this context, if `n_jobs` asks for them."""
         reason = processes.why_not() if self.forks else None
         if reason:
             warnings.warn(

@@ -17,7 +17,8 @@ from numpy.typing import DTypeLike
 from frameworks.fast.threads import blas
 from frameworks.fast.worker import Worker
 
-SPIN = 0.001  # seconds; to be woken up four times would take 20 % of a step (seed)
+# Seconds to poll before going to sleep: four wake-ups take 20 % of a step (seed).
+SPIN = 0.001
 
 
 def shared(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
@@ -28,27 +29,27 @@ def shared(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
 
 
 def why_not() -> str | None:
-    """Return why this process cannot have others work for it, if that is so."""
+    """Return why this process cannot start workers, or None if it can."""
     if sys.platform != "linux":
         return f"processes that share memory by fork are not safe on {sys.platform}"
     if multiprocessing.current_process().daemon:
-        return "this process is a worker itself, and may have none of its own"
+        return "this process is itself a worker, and may not start others"
     return None
 
 
 class Processes:
-    """A worker in this process and others in forked ones, for the time of a fit.
+    """One worker in this process and the others in forked ones, for one fit.
 
     They do not wait for Python's lock: 1.2 times as fast as threads (network seed).
     """
 
     def __init__(self, worker: Worker, weights: list[np.ndarray]) -> None:
-        """Take the worker that the others are copies of, and all weights, shared."""
+        """Fork copies of this worker; the weights are in shared memory."""
         self.worker, self.weights = worker, weights
         self.children: list[Child] = []
 
     def call(self, name: str, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Let each worker do what `name` says with its array; return their results."""
+        """Call the method `name` of each worker with its array; return the results."""
         mine, *others = arrays
         with blas.limit(limits=1):
             while len(self.children) < len(others):
@@ -66,7 +67,7 @@ class Processes:
             self.children.pop().close()
 
     def _fork(self, arrays: list[np.ndarray]) -> "Child":
-        """Return a new child with room for a whole batch; the first is the largest."""
+        """Return a new child with memory for a first batch whole: none is larger."""
         logits = self.weights[-1].size * sum(map(len, arrays))
         gradients = sum(weight.size for weight in self.weights)
         rooms = {"forward": sum(a.size for a in arrays), "backward": logits}
@@ -80,7 +81,7 @@ class Child:
     def __init__(
         self, worker: Worker, rooms: dict[str, int], results: int, dtype: np.dtype
     ) -> None:
-        """Start it; `rooms` and `results` are how many numbers go in and come out."""
+        """Fork; `rooms` and `results` are how many numbers go in and come out."""
         self.worker = worker
         self.rooms = {name: shared((size,), dtype) for name, size in rooms.items()}
         self.results = shared((results,), dtype)
@@ -88,7 +89,7 @@ class Child:
         here, there = multiprocessing.Pipe()
         self.line = Line(here, sent, 0)
         with warnings.catch_warnings():
-            # Of a fork beside threads: the child needs none of them, nor their locks.
+            # Python warns of forking beside threads; the child uses none of them.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if self.pid == 0:
@@ -96,7 +97,7 @@ class Child:
         there.close()
 
     def start(self, name: str, array: np.ndarray) -> None:
-        """Hand over an array, and say what to do with it."""
+        """Call the worker's method `name` with a copy of the array; do not wait."""
         self._room(name, array.shape)[:] = array
         try:
             self.line.send((name, array.shape))
@@ -104,7 +105,7 @@ class Child:
             raise self._gone() from None
 
     def finish(self) -> list[np.ndarray]:
-        """Return the results of what was started last; they stay until the next."""
+        """Wait, and return the results; they are valid until the next call starts."""
         try:
             answer = self.line.receive()
         except (EOFError, OSError):
@@ -116,14 +117,14 @@ class Child:
         return [part.reshape(s) for part, s in zip(parts, answer, strict=True)]
 
     def _gone(self) -> RuntimeError:
-        """Return the error that says that the process has ended."""
+        """Return the error for a process that has ended."""
         return RuntimeError(
             f"a process of n_jobs ended with exit code {self._wait()}, perhaps out of "
             "memory: use n_jobs=None."
         )
 
     def _room(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the shared array that `name` is called with."""
+        """Return the shared array that the method `name` is called with."""
         return self.rooms[name][: prod(shape)].reshape(shape)
 
     def close(self) -> None:
@@ -138,7 +139,7 @@ class Child:
         return os.waitstatus_to_exitcode(status)
 
     def _serve(self, line: "Line") -> NoReturn:
-        """Be the process: work until the other end of the line is closed, or gone."""
+        """Serve the parent until it closes its end of the line, or dies."""
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
             self.line.connection.close()
@@ -146,10 +147,10 @@ class Child:
                 name, shape = line.receive()
                 line.send(self._answer(name, shape))
         finally:
-            os._exit(0)  # nothing of what the parent would do at its end
+            os._exit(0)  # without the parent's exit handlers
 
     def _answer(self, name: str, shape: tuple[int, ...]) -> Any:
-        """Do what was asked; return the results' shapes, or the error."""
+        """Call the worker's method; return the shapes of its results, or its error."""
         try:
             results = getattr(self.worker, name)(self._room(name, shape))
         except Exception as error:
@@ -162,7 +163,7 @@ class Child:
 
 
 class Line:
-    """One end of a pipe, whose reader stays awake for a moment before it sleeps."""
+    """One end of a pipe, whose reader polls for a moment before it sleeps."""
 
     def __init__(self, connection: Connection, sent: np.ndarray, end: int) -> None:
         """Share `sent`, the number of messages of each end, with the other end."""
@@ -179,6 +180,6 @@ class Line:
         other = 1 - self.end
         until = perf_counter() + SPIN
         while self.sent[other] == self.received and perf_counter() < until:
-            os.sched_yield()  # to the other end, should it be on the same core
+            os.sched_yield()  # the other end may be on the same core
         self.received += 1
         return self.connection.recv()

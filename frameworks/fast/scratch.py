@@ -1,54 +1,65 @@
-"""Memory that is used again and again, for what need not be kept."""
+"""Memory that is used again and again, for what need not be kept.
+
+What a core wrote a moment ago is still in its cache, and memory that is allocated anew
+for each call is not. So one buffer serves the bands of all blocks, which come one after
+the other. A band's arrays are planned first, from sizes alone; then the buffer is made
+as large as the largest plan; then each plan is bound to it.
+"""
 
 from math import prod
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+Arrays = dict[str, np.ndarray]
+
 LINE = 64  # bytes of a line of the cache
 
 
-class Scratch:
-    """One buffer for the bands of all blocks, which come one after the other.
+class Plan:
+    """Which arrays a band has, and where they lie in the buffer.
 
-    What a core wrote a moment ago is still in its cache, and memory that is allocated
-    anew for each call is not.
+    Attributes
+    ----------
+    size : int
+        How many bytes of the buffer the arrays take.
     """
 
-    def __init__(self) -> None:
-        self.buffer = np.empty(0, np.uint8)
-        self.needed = 0  # bytes, by the band that takes most
+    def __init__(self, dtype: DTypeLike) -> None:
+        self.dtype = np.dtype(dtype)
+        self.size = 0
+        self._end = 0  # where the next array begins
+        self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._kept: dict[str, tuple[int, ...]] = {}
 
-    def fits(self) -> bool:
-        """Return whether all that was taken was in the buffer."""
-        return self.needed <= len(self.buffer)
+    def add(self, name: str, *shape: int, kept: bool = False) -> None:
+        """Add an array after the last, or a `kept` one, with memory of its own."""
+        if kept:
+            self._kept[name] = shape
+            return
+        self._places[name] = self._end, shape
+        self._end += -(-self._bytes(shape) // LINE) * LINE
+        self.size = max(self.size, self._end)
 
-    def enlarge(self) -> None:
-        """Make the buffer as large as what was taken; arrays of the old one stay."""
-        self.buffer = np.empty(self.needed, np.uint8)
+    def overwrite(self, name: str) -> None:
+        """Place what is added from here on over the array `name`."""
+        self._end, _ = self._places[name]
 
+    def bind(self, buffer: np.ndarray) -> Arrays:
+        """Return the arrays by name, in a buffer of bytes (uint8).
 
-class Room:
-    """The buffer as one band sees it: what others have there is not its concern."""
+        Raises
+        ------
+        ValueError
+            If the buffer is too small.
+        """
+        arrays = {
+            name: np.empty(shape, self.dtype) for name, shape in self._kept.items()
+        }
+        for name, (start, shape) in self._places.items():
+            flat = buffer[start : start + self._bytes(shape)].view(self.dtype)
+            arrays[name] = flat.reshape(shape)
+        return arrays
 
-    def __init__(self, scratch: Scratch, dtype: DTypeLike) -> None:
-        self.scratch, self.dtype = scratch, np.dtype(dtype)
-        self.taken = 0
-
-    def take(self, *shape: int) -> np.ndarray:
-        """Return an array of that shape, beside those that the band has taken."""
-        start, size = self.taken, prod(shape) * self.dtype.itemsize
-        self.taken += _lines(size)
-        self.scratch.needed = max(self.scratch.needed, self.taken)
-        if self.taken > len(self.scratch.buffer):
-            return np.empty(shape, self.dtype)
-        return self.scratch.buffer[start : start + size].view(self.dtype).reshape(shape)
-
-    def share(self, last: np.ndarray) -> None:
-        """Let what is taken next lie where the array lies that was taken last."""
-        self.taken -= _lines(last.nbytes)
-
-
-def _lines(size: int) -> int:
-    """Return the bytes of all lines that `size` bytes touch."""
-    return -(-size // LINE) * LINE
+    def _bytes(self, shape: tuple[int, ...]) -> int:
+        return prod(shape) * self.dtype.itemsize

@@ -6,14 +6,14 @@ from math import prod
 import numpy as np
 
 from frameworks.fast.block import Block, BlockShard
-from frameworks.fast.scratch import LINE, Room, Scratch
+from frameworks.fast.scratch import LINE, Plan
 from frameworks.layers import Layer, Sequential
 
-ODD = 1  # a bit of the number of lines
+ODD = 1  # set in the number of lines; 0 leaves the number as it is
 
 
 class Shard:
-    """The network for a number of images, whose memory is allocated once.
+    """The network for a fixed number of images; its memory is allocated once.
 
     The blocks at its beginning are fused; the layers after them are the plain ones.
     """
@@ -23,16 +23,20 @@ class Shard:
         blocks: list[Block],
         layers: dict[str, Layer],
         x: np.ndarray,
-        scratch: Scratch,
+        buffer: np.ndarray,
         keep: bool,
     ) -> None:
-        """Serve images like x, (n, H, W, c); with `keep`, also backwards."""
+        """Serve images like x, (n, H, W, c); with `keep`, backwards too.
+
+        The buffer has at least `scratch_size` bytes.
+        """
         n, H, W, c = x.shape
-        self.apart = _apart(Room(scratch, x.dtype), x)
+        apart = _plan_apart(x).bind(buffer)["apart"]
+        self.apart = apart[:, : H * W * c].reshape(x.shape)
         self.x = images = np.empty((H, c, W, n), x.dtype)
         self.blocks: list[BlockShard] = []
         for block in blocks:
-            self.blocks.append(BlockShard(block, images, scratch, keep))
+            self.blocks.append(BlockShard(block, images, buffer, keep))
             images = self.blocks[-1].out
         twins = {name: _twin(layer) for name, layer in layers.items()}
         self.layers = Sequential(**twins)
@@ -59,25 +63,34 @@ class Shard:
         for layer in self.layers.weighted().values():
             for role in layer.roles:
                 found.append(getattr(layer, f"d{role}"))
-                delattr(layer, f"d{role}")  # it can go when it is used
+                delattr(layer, f"d{role}")  # nobody else needs it
         return found
 
 
-def _apart(room: Room, x: np.ndarray) -> np.ndarray:
-    """Return an array like x whose images are an odd number of cache lines apart.
+def scratch_size(blocks: list[Block], x: np.ndarray, keep: bool) -> int:
+    """Return the bytes of scratch memory that a shard of images like x needs."""
+    n = len(x)
+    plans = [block.plan(rows, n, keep) for block in blocks for rows in block.bands(n)]
+    return max(plan.size for plan in [_plan_apart(x), *plans])
 
-    To put all images side by side, a pixel of each is read in turn. 32 x 32 x 3 floats
-    are 3 x 4096 bytes, and pixels so far apart share one set of the cache, where each
-    drives out another: without the odd number, 0.77 of the speed on one core (seed).
+
+def _plan_apart(x: np.ndarray) -> Plan:
+    """Return the plan of a copy of x: images an odd number of cache lines apart.
+
+    The change of layout reads the same pixel of all images in turn. Images of 32 x 32 x
+    3 floats are 3 x 4096 bytes, and pixels so far apart share one set of the cache,
+    where each evicts another: without the odd number, 0.77 of the speed on one core
+    (seed).
     """
     n, *shape = x.shape
     lines = -(-prod(shape) * x.itemsize // LINE) | ODD
-    apart = room.take(n, lines * LINE // x.itemsize)
-    return apart[:, : prod(shape)].reshape(x.shape)
+    plan = Plan(x.dtype)
+    plan.add("apart", n, lines * LINE // x.itemsize)
+    return plan
 
 
 def _twin(layer: Layer) -> Layer:
-    """Return a layer with the same weights, that remembers a batch of its own."""
+    """Return a layer with the same weights, which keeps a batch of its own."""
     twin = copy.copy(layer)
     if isinstance(twin, Sequential):
         twin.layers = {name: _twin(part) for name, part in twin.layers.items()}

@@ -1,4 +1,4 @@
-"""Workers on threads: NumPy computes without Python's lock."""
+"""Workers on threads: NumPy does not hold Python's lock while it computes."""
 
 import os
 import queue
@@ -22,7 +22,7 @@ class Threads:
         self.workers = workers
 
     def call(self, name: str, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Let each worker do what `name` says with its array; return their results."""
+        """Call the method `name` of each worker with its array; return the results."""
         calls = [
             partial(getattr(worker, name), array)
             for worker, array in zip(self.workers, arrays, strict=False)
@@ -32,7 +32,7 @@ class Threads:
 
 
 class Crew:
-    """Threads for everybody in this process, started when they are first needed."""
+    """The threads of this process, for all models; started when first needed."""
 
     def __init__(self) -> None:
         self.tasks: queue.SimpleQueue = queue.SimpleQueue()
@@ -44,7 +44,7 @@ class Crew:
         Raises
         ------
         BaseException
-            What the first of them raised, after all have ended.
+            The first error, in the order of the calls, after all of them have ended.
         """
         while self.threads < len(work) - 1:
             self.threads += 1
@@ -75,7 +75,7 @@ def _do(number: int, call: Callable[[], Any], done: queue.SimpleQueue) -> None:
 
 
 def count() -> int:
-    """Return how many threads BLAS may use, which is how many workers there are."""
+    """Return how many threads BLAS may use: the default number of workers."""
     allowed = [library["num_threads"] for library in blas.info()]
     return max(allowed, default=os.cpu_count() or 1)
 

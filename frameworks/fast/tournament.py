@@ -8,8 +8,8 @@ from frameworks.fast.calls import Calls
 class Match:
     """The larger of each pair; of equals, the first.
 
-    The gradient goes to the winner alone. Who won is kept, in a byte; the values
-    themselves need not outlive the forward pass.
+    The gradient goes to the winner alone. Only which one won is kept, in a byte; the
+    values need not outlive the forward pass.
     """
 
     def __init__(self, shape: tuple[int, ...], keep: bool) -> None:
@@ -26,7 +26,7 @@ class Match:
     def backward(
         self, calls: Calls, dout: np.ndarray, dfirst: np.ndarray, dsecond: np.ndarray
     ) -> None:
-        """Write the gradients of both; to subtract is faster than a second mask."""
+        """Write the gradients of both: subtracting is faster than a second mask."""
         calls.add(np.multiply, dout, self.first_won, out=dfirst)
         calls.add(np.subtract, dout, dfirst, out=dsecond)
 
@@ -36,12 +36,12 @@ class Tournament:
 
     The pixels come as phases (ph, pw, ...): one contiguous array for each position in
     the window, so that a comparison is one call on one long run, without an argmax.
-    First the columns of a window meet, then the winners of its rows; so of equal pixels
-    the first in row-major order wins, as in TensorFlow and PyTorch.
+    The two pixels of a row are compared first, then the winners of the two rows, so the
+    first of equal pixels in row-major order wins, as in TensorFlow and PyTorch.
     """
 
     def __init__(self, phases: np.ndarray, winners: np.ndarray, keep: bool) -> None:
-        """Take the phases, and room (ph, ...) for the winners of each row."""
+        """Work on the phases; winners (ph, ...) is memory for those of each row."""
         ph, pw, *shape = phases.shape
         self.phases, self.winners = phases, winners
         self.columns = Match((ph, *shape), keep) if pw == 2 else None

@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.products import by_columns, by_rows
-from frameworks.fast.scratch import Room
+from frameworks.fast.scratch import Arrays, Plan
 from frameworks.layers import Conv2D
 
 # Lavin and Gray 2016, section 4.1: out = A (G k G' * B t B') A'. Here tiles and kernels
@@ -40,7 +40,7 @@ class Winograd:
         return window == [3, 3] and pool == (2, 2) and min(c, f) >= CHANNELS
 
     def prepare(self) -> None:
-        """Take in the kernel's present values; to see that they stayed is faster."""
+        """Transform the kernel, unless it has not changed: comparing is cheaper."""
         if np.array_equal(self.conv.kernel, self.taken):
             return
         self.taken[:] = self.conv.kernel
@@ -48,11 +48,25 @@ class Winograd:
         np.matmul(self.G, kernel, out=self.kernel.reshape(16, -1))
         self.matrix[:] = self.kernel.swapaxes(1, 2)
 
-    def band(
-        self, x: np.ndarray, rows: slice, w: int, room: Room, keep: bool
-    ) -> "WinogradBand":
-        """Return the product for some rows of windows of the images x."""
-        return WinogradBand(self, x, rows, w, room, keep)
+    def plan(self, rows: slice, w: int, n: int, keep: bool) -> Plan:
+        """Return the plan of a band: `rows` of w windows each, for n images."""
+        _, f, c = self.matrix.shape
+        h = rows.stop - rows.start
+        plan = Plan(self.matrix.dtype)
+        plan.add("transformed", 16, h, c, w * n, kept=keep)
+        plan.add("products", 16, h, f, w * n)
+        plan.add("tiles", 4, 4, h, c, w, n)
+        # The rest lies over the tiles: forwards, it is written when they are used up;
+        # backwards, it is used up when they are written.
+        plan.overwrite("tiles")
+        plan.add("phases", 2, 2, h, f, w * n)
+        if keep:
+            plan.add("dmatrices", 16, h, f, c)
+        return plan
+
+    def band(self, x: np.ndarray, rows: slice, arrays: Arrays) -> "WinogradBand":
+        """Return the band for images x (H, c, W, n), in the arrays of its plan."""
+        return WinogradBand(self, x, rows, arrays)
 
     def gather(self, dmatrix: np.ndarray) -> np.ndarray:
         """Return the gradient of the kernel from what the bands computed."""
@@ -61,33 +75,20 @@ class Winograd:
 
 
 class WinogradBand:
-    """One band: the transformed tiles are kept, the phases (2, 2, h, f, q) are not."""
+    """One band: the transformed tiles are kept, the phases are not."""
 
     def __init__(
-        self,
-        shared: Winograd,
-        x: np.ndarray,
-        rows: slice,
-        w: int,
-        room: Room,
-        keep: bool,
+        self, shared: Winograd, x: np.ndarray, rows: slice, arrays: Arrays
     ) -> None:
-        self.shared, self.rows, self.room = shared, rows, room
-        _, _, c, f = shared.conv.kernel.shape
-        h, n = rows.stop - rows.start, x.shape[3]
+        self.shared, self.rows, self.arrays = shared, rows, arrays
+        self.tiles, self.transformed = arrays["tiles"], arrays["transformed"]
+        self.products, self.phases = arrays["products"], arrays["phases"]
         row, channel, column, image = x.strides
         self.source = as_strided(
             x[2 * rows.start :],
-            (4, 4, h, c, w, n),
+            self.tiles.shape,
             (row, column, 2 * row, channel, 2 * column, image),
         )
-        shape = 16, h, c, w * n
-        self.transformed = np.empty(shape, x.dtype) if keep else room.take(*shape)
-        self.products = room.take(16, h, f, w * n)
-        self.tiles = room.take(*self.source.shape)
-        # Used up before the phases are written, and backwards written after they were.
-        room.share(self.tiles)
-        self.phases = room.take(2, 2, h, f, w * n)
 
     def forward(self, calls: Calls) -> None:
         """Compute the phases, without bias."""
@@ -100,10 +101,10 @@ class WinogradBand:
     def backward_kernel(self, calls: Calls, dmatrix: np.ndarray) -> None:
         """Compute the gradient of the transformed kernel from that of the phases."""
         self._transform(calls, self.shared.A.T, self.phases, self.products)
-        each = self.room.take(*self.products.shape[:3], dmatrix.shape[2])
-        a, b, out = by_rows(self.products, self.transformed, each)
+        dmatrices = self.arrays["dmatrices"]  # of each row
+        a, b, out = by_rows(self.products, self.transformed, dmatrices)
         calls.add(np.matmul, a, b, out=out)
-        calls.add(np.add.reduce, each, axis=1, out=dmatrix)
+        calls.add(np.add.reduce, dmatrices, axis=1, out=dmatrix)
 
     def backward_x(self, calls: Calls, dx: np.ndarray) -> None:
         """Add the gradient of the images to dx; after `backward_kernel`."""

@@ -1,24 +1,22 @@
-"""What one thread or one process does: its share of each batch, in shards."""
+"""The work of one thread or one process: its share of each batch, in shards."""
 
 import numpy as np
 
 from frameworks.fast.block import Block
-from frameworks.fast.scratch import Scratch
-from frameworks.fast.shard import Shard
+from frameworks.fast.shard import Shard, scratch_size
 from frameworks.layers import Conv2D, Layer, MaxPool2D, ReLU, Sequential
 
-# Images: of more, one row of windows is too much for a core's cache; of fewer, there
-# are too many calls for what each computes.
+# Images. Larger shards overflow a core's cache; smaller ones make too many calls.
 SHARD = 64
 
 Shards = dict[tuple[int, int], Shard]
 
 
 class Worker:
-    """Computes a share of each batch; shares the weights with others, nothing else.
+    """Computes a share of each batch; shares only the weights with other workers.
 
-    `operations` is the number of floating-point operations of a forward pass, for each
-    image.
+    `operations` is the number of floating-point operations that a forward pass takes
+    for one image.
     """
 
     def __init__(self, net: Sequential, image: tuple[int, int]) -> None:
@@ -28,10 +26,11 @@ class Worker:
         self.operations = sum(block.operations for block in self.blocks) + sum(
             2 * layer.kernel.size for layer in layers
         )
-        # Of the last two batches to predict, and to train on: their number and size.
+        # By first image and number of images, for the last two batches: those to
+        # predict, and those to train on.
         self.shards: list[tuple[Shards, Shards]] = [({}, {}), ({}, {})]
         self.active: list[Shard] = []
-        self.scratch = Scratch()
+        self.buffer = np.empty(0, np.uint8)
 
     def predict(self, x: np.ndarray) -> list[np.ndarray]:
         """(n, H, W, c) -> [logits (classes, n)]."""
@@ -57,7 +56,7 @@ class Worker:
         active, outs = [], []
         for k in range(0, len(x), SHARD):
             part = x[k : k + SHARD]
-            key = k if keep else 0, len(part)  # to predict, one serves after the other
+            key = k if keep else 0, len(part)  # predictions take turns in one shard
             found = now.get(key) or last.get(key) or before.get(key)
             shard = now[key] = found or self._shard(part, keep)
             outs.append(shard.forward(part))
@@ -68,12 +67,11 @@ class Worker:
         return [np.concatenate(outs, axis=1)]
 
     def _shard(self, x: np.ndarray, keep: bool) -> Shard:
-        """Return a shard for images like x, all of whose scratch is in one buffer."""
-        while True:
-            shard = Shard(self.blocks, self.layers, x, self.scratch, keep)
-            if self.scratch.fits():
-                return shard
-            self.scratch.enlarge()
+        """Return a shard for images like x, whose scratch memory is in the buffer."""
+        size = scratch_size(self.blocks, x, keep)
+        if size > len(self.buffer):  # shards that have the old one keep it
+            self.buffer = np.empty(size, np.uint8)
+        return Shard(self.blocks, self.layers, x, self.buffer, keep)
 
 
 def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
@@ -86,7 +84,7 @@ def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
 def fuse(
     net: Sequential, image: tuple[int, int]
 ) -> tuple[list[Block], dict[str, Layer]]:
-    """Return the blocks that a network begins with, and the layers after them."""
+    """Return the blocks at the beginning of a network, and the layers after them."""
     blocks: list[Block] = []
     layers = list(net.layers.items())
     while len(layers) > 1:

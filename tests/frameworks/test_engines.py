@@ -7,26 +7,32 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from numpy.lib.array_utils import byte_bounds
 from sklearn.datasets import load_digits
 
 from comparison.counting.code_length import ROOT
 from frameworks import engines
 from frameworks.fast import net, processes, threads, worker
+from frameworks.fast.block import Block
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
 from frameworks.fast.products import by_columns, by_rows
-from frameworks.fast.scratch import Room, Scratch
+from frameworks.fast.scratch import LINE, Plan
+from frameworks.fast.shard import scratch_size
 from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
-from frameworks.layers import Conv2D, MaxPool2D
-from frameworks.loops import Conv3x3, Dense, MaxPool2, Softmax
+from frameworks.layers import Conv2D, Flatten, MaxPool2D, ReLU, Sequential
+from frameworks.layers import Dense as PlainDense
+from frameworks.loops import Conv3x3, Dense, LoopsNet, MaxPool2, Softmax
 from models import Skylark_CNN
 
 SHAPES = [
@@ -130,16 +136,88 @@ def test_another_layer_is_computed_by_the_plain_engine():
     class Other(Skylark_CNN):
         def build(self):
             super().build()
-            layers = getattr(self.net_, "net", self.net_)
+            layers = self.net_.net
             layers.layers = {"twice": Doubled()} | layers.layers
             self.net_ = engines.start(self.engine, layers, self.image_shape_, None)
 
     X, y = images((8, 8, 1))
     fitted = [
         Other(epochs=1, random_state=0, dtype="float64", engine=engine).fit(X, y)
-        for engine in ("plain", "fast")
+        for engine in ("plain", "fast", "loops")
     ]
-    assert largest_difference(*fitted) == 0
+    for model in fitted:
+        assert type(model.net_) is engines.PlainNet
+        assert largest_difference(model, fitted[0]) == 0
+
+
+def small(*extra):
+    """A network for images (10, 7, 3), with weights away from 0, and further layers."""
+    rng = np.random.default_rng(0)
+    conv = Conv2D(3, 4, (3, 3), "float64", needs_dx=False)
+    output = PlainDense(4 * 2 * 4, 5, "float64")
+    for layer in (conv, output):
+        layer.kernel[:] = rng.normal(size=layer.kernel.shape)
+        layer.bias[:] = rng.normal(size=layer.bias.shape)
+    return Sequential(
+        conv1=Sequential(conv, ReLU(), *extra),
+        pool1=MaxPool2D((2, 2)),
+        flatten=Flatten(),
+        output=output,
+    )
+
+
+class OtherReLU(ReLU):
+    """A subclass may compute something else."""
+
+
+class OtherSequential(Sequential):
+    """As a residual block is one."""
+
+
+class TestRuns:
+    """Which engine computes a network: one place says it, and `start` keeps to it."""
+
+    @pytest.mark.parametrize(
+        ("engine", "expected"),
+        [("fast", net.FastNet), ("plain", engines.PlainNet), ("loops", LoopsNet)],
+    )
+    def test_an_engine_computes_the_layers_that_it_knows(self, engine, expected):
+        assert engines.runs(engine, small()) == engine
+        assert type(engines.start(engine, small(), (10, 7, 3), 1)) is expected
+
+    @pytest.mark.parametrize(
+        "unknown",
+        [OtherReLU(), OtherSequential(), Sequential(OtherReLU())],
+        ids=["layer", "sequence", "inside another"],
+    )
+    @pytest.mark.parametrize("engine", engines.ENGINES)
+    def test_any_other_layer_makes_it_plain(self, engine, unknown):
+        net = small(unknown)
+        assert engines.runs(engine, net) == "plain"
+        assert type(engines.start(engine, net, (10, 7, 3), 1)) is engines.PlainNet
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_every_network_takes_images_as_the_contract_has_them(engine):
+    """(n, h, w, c), not square; each layer against its formula."""
+    layers = small()
+    network = engines.start(engine, layers, (10, 7, 3), 1)
+    assert network.net is layers
+    x = np.random.default_rng(1).normal(size=(6, 10, 7, 3))
+
+    conv, output = layers.weighted().values()
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    conv1 = np.einsum("nhwcij,ijcf->fhwn", windows, conv.kernel)
+    conv1 = np.maximum(conv1 + conv.bias[:, None, None, None], 0)  # (4, 8, 5, 6)
+    pool1 = conv1[:, :, :4].reshape(4, 4, 2, 2, 2, 6).max((2, 4))  # (4, 4, 2, 6)
+    flat = pool1.transpose(1, 2, 0, 3).reshape(-1, 6)
+    logits = output.kernel.T @ flat + output.bias[:, None]
+    for layer, expected in (("conv1", conv1), ("pool1", pool1), ("output", logits)):
+        np.testing.assert_allclose(network.forward(x, layer), expected, atol=1e-12)
+
+    dlogits = network.forward(x, training=True)
+    network.backward(dlogits)
+    np.testing.assert_allclose(output.dkernel, flat @ logits.T, atol=1e-12)
 
 
 class TestPieces:
@@ -190,7 +268,8 @@ class TestPieces:
         rows, found = slice(1, 3), []
         for product in (Direct(conv, (2, 2)), Winograd(conv)):
             product.prepare()
-            band = product.band(x, rows, 4, Room(Scratch(), x.dtype), keep=True)
+            plan = product.plan(rows, 4, 3, keep=True)
+            band = product.band(x, rows, plan.bind(np.empty(plan.size, np.uint8)))
             calls, dmatrix = Calls(), np.empty_like(product.matrix)
             dx = np.zeros_like(x)
             band.forward(calls)
@@ -214,6 +293,95 @@ class TestPieces:
         assert len(layers) == 3
 
 
+class TestScratch:
+    """Memory is measured from sizes, and only then bound."""
+
+    def test_arrays_lie_in_lines_of_their_own(self):
+        plan = Plan("float32")
+        plan.add("first", 3, 5)  # 60 bytes, one line
+        plan.add("kept", 1000, kept=True)
+        plan.add("second", 17)  # 68 bytes, two lines
+        plan.overwrite("second")
+        plan.add("third", 4)
+        assert plan.size == 3 * LINE
+        buffer = np.empty(plan.size, np.uint8)
+        arrays = plan.bind(buffer)
+        start = buffer.ctypes.data
+        offsets = {name: a.ctypes.data - start for name, a in arrays.items()}
+        assert not np.shares_memory(arrays.pop("kept"), buffer)
+        assert offsets["first"] == 0
+        assert offsets["second"] == offsets["third"] == LINE
+        assert [a.shape for a in arrays.values()] == [(3, 5), (17,), (4,)]
+
+    @pytest.mark.parametrize("keep", [False, True])
+    @pytest.mark.parametrize("channels", [3, 16], ids=["direct", "winograd"])
+    def test_a_band_takes_the_bytes_that_were_measured(self, channels, keep):
+        """And no other memory, but what is kept from forwards to backwards."""
+        block = Block(Conv2D(channels, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
+        for rows in (slice(0, 3), slice(3, 5)):
+            plan = block.plan(rows, 7, keep)
+            buffer = np.empty(plan.size, np.uint8)
+            arrays = plan.bind(buffer)
+            inside = {n for n, a in arrays.items() if np.shares_memory(a, buffer)}
+            kept = {"copies", "transformed"} if keep else set()
+            assert arrays.keys() - inside == kept & arrays.keys()
+            ends = [byte_bounds(arrays[name])[1] for name in inside]
+            assert 0 <= byte_bounds(buffer)[1] - max(ends) < LINE
+            assert ("dmatrix" in inside) == (keep and rows.start > 0)
+            with pytest.raises(ValueError, match="reshape"):
+                plan.bind(buffer[:-LINE])
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_arrays_share_no_bytes_but_with_the_tiles(self, keep):
+        block = Block(Conv2D(16, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
+        plan = block.plan(slice(3, 5), 7, keep)
+        arrays = plan.bind(np.empty(plan.size, np.uint8))
+        tiles = arrays.pop("tiles")
+        assert np.shares_memory(tiles, arrays["phases"])
+        assert not np.shares_memory(tiles, arrays["products"])
+        assert not np.shares_memory(tiles, arrays["transformed"])
+        for first, second in combinations(arrays.values(), 2):
+            assert not np.shares_memory(first, second)
+
+    def test_every_shard_is_bound_once_in_one_buffer(self):
+        """Nothing is made to be thrown away; a larger shard has a larger buffer."""
+        X, y = images((20, 20, 3), n=worker.SHARD)
+        settings = {"filters": (16, 16), "epochs": 1, "n_jobs": 1, "batch_size": 8}
+        (alone,) = Skylark_CNN(**settings).fit(X, y).net_.threads.workers
+        x = X.astype("float32")
+        before, size = len(alone.buffer), scratch_size(alone.blocks, x, keep=True)
+        assert before == scratch_size(alone.blocks, x[:8], keep=True) < size
+        tracemalloc.start()
+        try:
+            shard = alone._shard(x, keep=True)
+            left, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert len(alone.buffer) == size
+        assert left > size
+        assert peak - left < 100_000
+        assert np.shares_memory(shard.apart, alone.buffer)
+        for block in shard.blocks:
+            for _, arrays, product, _ in block.bands:
+                assert np.shares_memory(product.phases, alone.buffer)
+                assert product.phases is arrays["phases"]
+
+    def test_a_forward_pass_allocates_no_array(self):
+        """But the 8,192 numbers at a time that NumPy casts bools in."""
+        X, y = images((20, 20, 3), n=worker.SHARD)
+        settings = {"filters": (16, 16), "epochs": 1, "n_jobs": 1}
+        (alone,) = Skylark_CNN(**settings).fit(X, y).net_.threads.workers
+        (shard,) = alone.active
+        tracemalloc.start()
+        try:
+            for block in shard.blocks:
+                block.forward.run()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 100_000
+
+
 def test_memory_does_not_grow_with_the_sizes_that_were_predicted():
     X, y = images((12, 12, 3), n=64)
     model = Skylark_CNN(epochs=1, random_state=0, n_jobs=1).fit(X, y)
@@ -226,13 +394,13 @@ def test_memory_does_not_grow_with_the_sizes_that_were_predicted():
 def test_a_prediction_between_forward_and_backward_changes_nothing():
     X, y = images((12, 12, 3), n=64)
     net = Skylark_CNN(epochs=1, random_state=0, n_jobs=1).fit(X, y).net_
-    x = X.astype("float32").transpose(3, 1, 2, 0)
+    x = X.astype("float32")
     found = []
-    for between in (lambda: None, lambda: net.forward(x[..., :5])):
+    for between in (lambda: None, lambda: net.forward(x[:5])):
         logits = net.forward(x, training=True)
         between()
         net.backward(logits)
-        found.append([layer.dkernel.copy() for layer in net.weighted().values()])
+        found.append([layer.dkernel.copy() for layer in net.net.weighted().values()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -526,7 +694,7 @@ def test_the_engine_can_be_changed_between_fits():
     model = Skylark_CNN(epochs=1, warm_start=True, random_state=0, dtype="float64")
     model.fit(X, y).set_params(engine="plain").fit(X, y)
     assert model.n_iter_ == 2
-    assert type(model.net_).__name__ == "Sequential"
+    assert type(model.net_) is engines.PlainNet
 
 
 def test_no_thread_is_left_behind():
