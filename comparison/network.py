@@ -99,9 +99,10 @@ def narrowed(network: records.Network) -> dict[str, Any]:
 def agree(chosen: records.Network, earlier: records.Network) -> None:
     """Raise ValueError where the options name another network than an earlier run's."""
     if chosen["family"] != earlier["family"]:
+        name = chosen["name"] or chosen["family"]
         raise ValueError(
-            f"--network {chosen['name']} does not agree with the run to resume, which "
-            f"has {in_words(earlier)}."
+            f"--network {name} does not agree with the run to resume, which has "
+            f"{in_words(earlier)}."
         )
     for name, value in (earlier["sizes"] | chosen["sizes"]).items():
         before = earlier["sizes"].get(name)

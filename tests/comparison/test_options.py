@@ -75,6 +75,8 @@ def old(folder, **sizes):
     run["network"] = {"name": None, "family": "cnn", "sizes": sizes}
     settings = run["settings"] | sizes
     older = {k: v for k, v in run.items() if k != "network"}
+    for verdict in run["sameness"]["models"].values():
+        verdict["logits_max_abs"] = verdict.pop("outputs_max_rel", 1e-12)
     text = json.dumps(older | {"schema": 1, "settings": settings})
     (folder / results.FILE).write_text(text, "utf-8")
     return run
