@@ -239,25 +239,20 @@ class Torch_CNN(CNN, ImageClassifier):
         return nn.Sequential(net)
 
     def build(self):
-        self.net_ = self.network().to(
-            self.device_,
-            getattr(torch, self.dtype),
-            memory_format=torch.channels_last,
-        )
-        layer = {"weight": "kernel", "bias": "bias"}
+        net, dtype = self.network(), getattr(torch, self.dtype)
+        self.net_ = net.to(self.device_, dtype, memory_format=torch.channels_last)
         norm = {"weight": "gamma", "bias": "beta"}
         norm |= {"running_mean": "mean", "running_var": "variance"}
-        self.weights_ = unique(
-            (full_name(f"{path}.{role}"), tensor)
-            for path, module in self.net_.named_modules()
-            for attribute, role in (
-                norm if isinstance(module, nn.BatchNorm2d) else layer
-            ).items()
-            if (tensor := getattr(module, attribute, None)) is not None
-        )
-        trained = [name for name in self.weights_ if is_trained(name)]
-        kernels = [self.weights_[name] for name in trained if decays(name)]
-        others = [self.weights_[name] for name in trained if not decays(name)]
+        named = []
+        for path, module in self.net_.named_modules():
+            is_norm = isinstance(module, nn.BatchNorm2d)
+            roles = norm if is_norm else {"weight": "kernel", "bias": "bias"}
+            for attribute, role in roles.items():
+                if (tensor := getattr(module, attribute, None)) is not None:
+                    named.append((full_name(f"{path}.{role}"), tensor))
+        self.weights_ = unique(named)
+        kernels = [p for p in self.net_.parameters() if p.ndim > 1]
+        others = [p for p in self.net_.parameters() if p.ndim == 1]
         self.optimizer_ = torch.optim.SGD(
             [
                 {"params": kernels, "weight_decay": self.weight_decay},

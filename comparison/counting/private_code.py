@@ -1,24 +1,36 @@
-"""Which code is a class's own: what it reaches, and what nothing else shares."""
+"""The count of a class: its network, its training, and the code that only it uses."""
 
 import ast
-import textwrap
-from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.machinery import PathFinder
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from comparison.counting.code_length import ROOT, count
+from comparison.counting.definitions import (
+    Definition,
+    classes,
+    find,
+    find_module,
+    lineage,
+    reach,
+    read,
+)
 from frameworks.engines import ENGINES
-from models import MODELS, Skylark_CNN
+from models import Skylark_CNN
 
-PAGE = ROOT / "models.py"  # read definition by definition, other files as a whole
-BASE = ROOT / "frameworks" / "base.py"  # given to all classes, counted for none
-Definition = tuple[Path, str]
+MODELS_PAGE = ROOT / "models.py"
+SHARED = [  # given to all classes, with what they use, and counted for none
+    ROOT / "frameworks" / "base.py",
+    ROOT / "frameworks" / "lazy.py",  # in place of import lines, which do not count
+]
+Parts = dict[Definition, frozenset[str]]  # each without its methods of these names
 
 
 def count_class(file: Path, name: str, further: Iterable[str] = ()) -> dict[str, Any]:
     """Return the counts of one class.
+
+    It is compared with the others that its file lists in `MODELS`; what they use too is
+    not its own. A user's own class is compared with none.
 
     Parameters
     ----------
@@ -32,148 +44,127 @@ def count_class(file: Path, name: str, further: Iterable[str] = ()) -> dict[str,
     Returns
     -------
     dict
-        `class` (alone), `with_private` (with the code that only it uses: definitions
-        and whole files), `private_files` (where that is) and `methods` (each alone).
+        `network`, `training` and `own` (the definitions that only it uses); `class`
+        (network and training), `with_private` (all three), `methods` (each alone, by
+        name) and `private_files` (where its own definitions are).
+
+        On a page of networks, the network is the class, and the training is the class
+        of models.py that it derives from, without what it overrides. For any other
+        class, the network is its method `network`, and the training is the rest of it.
         Installed packages are not counted.
     """
-    source = file.read_text("utf-8")
-    node = _definitions(_tree(file))[name]
-    assert isinstance(node, ast.ClassDef)
-    alone = _lines(source, node)
-    private = _private(file, name, further)
+    subject = _class(file, name)
+    others = _others(subject)
+    reached = _reach(subject, further, alone=not others)
+    shared = reach([*others, *(d for module in SHARED for d in find(module, ()))])
+    small = _small(subject) if others else None
+    whole = {d: reached[d] for d in (subject, small) if d}
+    own = {d: reached[d] for d in reached if d not in shared and d not in whole}
+
+    methods = _methods(whole)
+    network, training = _text({subject: frozenset()}), ""
+    if small:
+        training = _text({small: reached[small]})
+    elif rest := _text({subject: frozenset({"network"})}):
+        network, training = "\n".join(methods.get("network", [])), rest
+    files = sorted({d.file for d in own}, key=_short)  # gzip's bytes depend on it
+    private = [_text({d: own[d] for d in own if d.file == f}) for f in files]
     return {
-        "class": count(alone),
-        "with_private": count(alone, *private.values()),
-        "private_files": list(private),
-        "methods": {
-            method.name: count(_lines(source, method))
-            for method in node.body
-            if isinstance(method, ast.FunctionDef)
-        },
+        "class": count(network, training),
+        "network": count(network),
+        "training": count(training),
+        "own": count(*private),
+        "with_private": count(network, training, *private),
+        "private_files": sorted({_place(d, file) for d in own}),
+        "methods": {method: count(*texts) for method, texts in methods.items()},
     }
 
 
-def _private(file: Path, name: str, further: Iterable[str]) -> dict[str, str]:
-    """Return the source of what a class alone uses, by where it is."""
-    definitions, files = _reach(file, name)
-    if file != PAGE and (PAGE, "Skylark_CNN") in definitions:
-        further = [ENGINES[Skylark_CNN().engine]]  # of a user's subclass
-    files |= _closure(f for module in further if (f := _find(module, file)))
-    files -= _closure([BASE])
-    if file == PAGE:  # a user's class owns all that it takes from ours
-        for other in MODELS.values():
-            if other.__name__ != name:
-                files -= _reach(PAGE, other.__name__)[1]
-    found = {}
-    for page, used in definitions - {(file, name)}:
-        source = page.read_text("utf-8")
-        node = _definitions(_tree(page))[used]
-        found[f"{_short(page)}: {used}"] = _lines(source, node)
-    found |= {_short(f): f.read_text("utf-8") for f in files}
-    return dict(sorted(found.items()))  # gzip's bytes depend on the order
+def _class(file: Path, name: str) -> Definition:
+    """Return a class that a file defines; the last one of that name."""
+    found = read(file).definitions[name]
+    return [d for d in found if isinstance(d.node, ast.ClassDef)][-1]
 
 
-def _reach(file: Path, name: str) -> tuple[set[Definition], set[Path]]:
-    """Return the definitions that one of them uses, itself too, and the files."""
-    definitions: set[Definition] = set()
-    files: set[Path] = set()
-    todo = [(file, name)]
-    while todo:
-        page, used = todo.pop()
-        if (page, used) in definitions:
-            continue
-        definitions.add((page, used))
-        beside, imported = _definitions(_tree(page)), _imports(page)
-        names = {n.id for n in ast.walk(beside[used]) if isinstance(n, ast.Name)}
-        todo += [(page, name) for name in names & beside.keys()]
-        for origin, attribute in (imported[name] for name in names & imported.keys()):
-            if origin == PAGE and attribute:
-                todo.append((origin, attribute))
-            else:
-                files.add(origin)
-    return definitions, _closure(files)
+def _others(subject: Definition) -> list[Definition]:
+    """Return the classes that one is compared with."""
+    listed = _listed(subject.file) if subject.file.is_relative_to(ROOT) else []
+    return [d for d in listed if d != subject] if subject in listed else []
 
 
-def _closure(files: Iterable[Path]) -> set[Path]:
-    """Return the files, and those that they import, and so on."""
-    found: set[Path] = set()
-    todo = list(files)
-    while todo:
-        file = todo.pop()
-        if file not in found:
-            found.add(file)
-            todo += [origin for origin, _ in _imports(file).values()]
+def _listed(file: Path) -> list[Definition]:
+    """Return the classes in a file's `MODELS`."""
+    return [
+        found
+        for definition in read(file).definitions.get("MODELS", [])
+        if isinstance(value := getattr(definition.node, "value", None), ast.Dict)
+        for entry in value.values
+        for found in classes(file, entry)
+    ]
+
+
+def _small(subject: Definition) -> Definition | None:
+    """Return the class of models.py that one of another page derives from."""
+    bases = [d for d in lineage(subject) if d.file != subject.file]
+    return next((d for d in reversed(bases) if d in _listed(d.file)), None)
+
+
+def _reach(subject: Definition, further: Iterable[str], alone: bool) -> Parts:
+    """Return what a class uses, with the modules that are not imported by name."""
+    start = [subject, *_modules(further, subject.file)]
+    if alone and _class(MODELS_PAGE, "Skylark_CNN") in reach(start):
+        # of a user's class, which has the default engine
+        start += _modules([ENGINES[Skylark_CNN().engine]], subject.file)
+    return reach(start)
+
+
+def _modules(names: Iterable[str], importer: Path) -> list[Definition]:
+    """Return all that some modules define."""
+    modules = [find_module(name, importer) for name in names]
+    return [d for module in modules if module for d in find(module, ())]
+
+
+def _methods(whole: Parts) -> dict[str, list[str]]:
+    """Return the methods of classes by name, each at the left margin."""
+    found: dict[str, list[str]] = {}
+    for definition, unused in whole.items():
+        for method in definition.methods():
+            if method.name not in unused:
+                lines = _lines(definition.file, _span(method))
+                margin = lines[0][: method.col_offset]
+                text = "\n".join(line.removeprefix(margin) for line in lines)
+                found.setdefault(method.name, []).append(text)
     return found
 
 
-@cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text("utf-8"))
+def _text(parts: Parts) -> str:
+    """Return the lines of some definitions of one file, in its order."""
+    numbers: set[int] = set()
+    for definition, unused in parts.items():
+        gone = [m for m in definition.methods() if m.name in unused]
+        if gone != getattr(definition.node, "body", None):  # or no class is left
+            numbers |= {*_span(definition.node)}.difference(*map(_span, gone))
+    return "\n".join(_lines(next(iter(parts)).file, numbers))
 
 
-def _definitions(tree: ast.Module) -> dict[str, ast.stmt]:
-    """Return what a file defines at its top level, by name."""
-    found: dict[str, ast.stmt] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            found[node.name] = node
-        elif isinstance(node, ast.Assign):
-            targets = [t.id for t in node.targets if isinstance(t, ast.Name)]
-            found |= dict.fromkeys(targets, node)
-    return found
+def _lines(file: Path, numbers: Iterable[int]) -> list[str]:
+    return [read(file).lines[number - 1] for number in sorted(numbers)]
 
 
-@cache
-def _imports(file: Path) -> dict[str, tuple[Path, str]]:
-    """Return each imported name that is not an installed package's.
-
-    Its value is the file that it comes from, and its name there; "" for a module.
-    """
-    found = {}
-    for local, module, attribute in _imported(_tree(file)):
-        if attribute and (inside := _find(f"{module}.{attribute}", file)):
-            found[local] = (inside, "")
-        elif origin := _find(module, file):
-            found[local] = (origin, attribute)
-    return found
+def _span(node: ast.stmt) -> range:
+    """Return the numbers of a statement's lines, decorators included."""
+    first = min(n.lineno for n in [node, *getattr(node, "decorator_list", [])])
+    return range(first, (node.end_lineno or first) + 1)
 
 
-def _imported(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
-    """Yield local name, module and attribute; a relative module begins with dots."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            for alias in node.names:
-                yield alias.asname or alias.name, module, alias.name
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.asname or alias.name.partition(".")[0], alias.name, ""
-
-
-def _find(module: str, importer: Path) -> Path | None:
-    """Return the file of a module that is ours, or lies near the file importing it."""
-    dots = len(module) - len(module.lstrip("."))
-    near = [importer.parents[dots - 1]] if dots else [ROOT, *importer.parents[:2]]
-    path: Any = [str(folder) for folder in near]
-    spec = None
-    for part in filter(None, module.split(".")):
-        spec = PathFinder.find_spec(part, path) if path else None
-        if spec is None:
-            return None
-        path = spec.submodule_search_locations
-    origin = Path(spec.origin) if spec and spec.origin else None
-    ours = origin and origin.suffix == ".py" and "site-packages" not in origin.parts
-    return origin if ours else None
+def _place(definition: Definition, page: Path) -> str:
+    """Return where a definition is: its file, and on a page its name too."""
+    file = definition.file
+    apart = file == page or "MODELS" in read(file).definitions
+    return f"{_short(file)}: {definition.name}" if apart else _short(file)
 
 
 def _short(file: Path) -> str:
     """Return a name for a file that says nothing of where this machine keeps it."""
     inside = file.is_relative_to(ROOT)
     return str(file.relative_to(ROOT)) if inside else f"{file.parent.name}/{file.name}"
-
-
-def _lines(source: str, node: ast.stmt) -> str:
-    """Return a definition's lines, decorators included, at the left margin."""
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(d.lineno for d in decorators)])
-    return textwrap.dedent("\n".join(source.splitlines()[first - 1 : node.end_lineno]))

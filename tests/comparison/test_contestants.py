@@ -93,6 +93,8 @@ def test_a_users_class_is_counted_with_what_it_uses(mine):
     ]
     lines = house["with_private"]["lines"] + 4 + 2 + 2
     assert counted["with_private"]["lines"] == lines
+    assert counted["own"]["lines"] == lines - 4
+    assert counted["network"]["lines"] == 0  # it writes no method of that name
 
 
 def test_an_engines_module_is_counted_alone():
