@@ -79,11 +79,14 @@ class Count(TypedDict):
     gzip_bytes: int
 
 
-# How long a class is: alone, with the code that only it uses, and by method.
+# How long a class is: network and training, alone and with its own code; by method.
 ClassCount = TypedDict(
     "ClassCount",
     {
         "class": Count,
+        "network": NotRequired[Count],  # from definition 2 of the count on
+        "training": NotRequired[Count],
+        "own": NotRequired[Count],
         "with_private": Count,
         "private_files": list[str],
         "methods": dict[str, Count],
