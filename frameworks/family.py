@@ -30,6 +30,13 @@ class Family:
     narrow: ClassVar[dict[str, int]] = {}
     kernels: ClassVar[str] = "he_normal"
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a family take what it does not say from here, not from another one."""
+        super().__init_subclass__(**options)
+        if "family" in vars(cls):
+            for name in {"sizes", "narrow", "kernels"} - vars(cls).keys():
+                setattr(cls, name, vars(Family)[name])
+
     def layer_names(self) -> list[str]:
         """Return the names that `transform` takes, in order; the last is "output"."""
         raise NotImplementedError

@@ -247,7 +247,8 @@ class GlobalAvgPool2D:
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (c, n)."""
-        self.x_shape = x.shape
+        if training:
+            self.x_shape = x.shape
         return x.mean((1, 2))
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
@@ -262,7 +263,8 @@ class Flatten:
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (H * W * c, n)."""
-        self.x_shape = x.shape
+        if training:
+            self.x_shape = x.shape
         return x.transpose(1, 2, 0, 3).reshape(-1, x.shape[-1])
 
     def backward(self, dout: np.ndarray) -> np.ndarray:

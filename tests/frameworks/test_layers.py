@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 
 from frameworks.layers import (
+    Add,
+    BatchNorm2D,
     Conv2D,
     Dense,
     Flatten,
+    GlobalAvgPool2D,
     Identity,
     MaxPool2D,
     ReLU,
     Sequential,
 )
+from frameworks.weights import is_trained
 
 CONVOLUTIONS = [  # c, f, window, (H, W), n
     (1, 8, (3, 3), (32, 32), 1),
@@ -20,6 +24,15 @@ CONVOLUTIONS = [  # c, f, window, (H, W), n
     (3, 2, (3, 1), (8, 1), 2),
     (2, 5, (1, 1), (1, 1), 3),
     (4, 3, (2, 3), (5, 4), 2),
+]
+STRIDED = [  # c, f, window, (H, W), and the options
+    (2, 3, (3, 3), (7, 6), {"stride": 2, "padding": 1}),
+    (2, 3, (3, 3), (6, 7), {"stride": 2}),
+    (3, 2, (1, 1), (5, 4), {"stride": 2, "use_bias": False}),
+    (2, 2, (3, 3), (1, 4), {"padding": 1}),
+    (4, 6, (3, 3), (5, 4), {"padding": 1, "groups": 2}),
+    (4, 4, (3, 3), (6, 5), {"stride": 2, "padding": 1, "groups": 4}),
+    (2, 2, (5, 5), (4, 4), {"stride": 3, "padding": 2}),
 ]
 POOLS = [((2, 2), (6, 4)), ((2, 2), (7, 5)), ((1, 2), (1, 5)), ((2, 1), (4, 1))]
 
@@ -34,18 +47,22 @@ def signed(rng, *shape):
     return rng.uniform(0.1, 1, shape) * rng.choice([-1, 1], shape)
 
 
-def make_conv(rng, c, f, window):
-    conv = Conv2D(c, f, window, "float64")
-    conv.kernel[:] = signed(rng, *conv.kernel.shape)
-    conv.bias[:] = signed(rng, f)
-    return conv
+def make_conv(rng, c, f, window, **options):
+    return drawn(Conv2D(c, f, window, "float64", **options), rng)
+
+
+def drawn(layer, rng):
+    """The layer with all its weights drawn; variances are positive."""
+    for role in layer.roles:
+        weight = getattr(layer, role)
+        weight[:] = signed(rng, *weight.shape)
+        if role == "variance":
+            weight[:] = np.abs(weight)
+    return layer
 
 
 def make_dense(rng, inputs, units):
-    dense = Dense(inputs, units, "float64")
-    dense.kernel[:] = signed(rng, inputs, units)
-    dense.bias[:] = signed(rng, units)
-    return dense
+    return drawn(Dense(inputs, units, "float64"), rng)
 
 
 def differences(function, array, step=1e-6):
@@ -70,18 +87,75 @@ def assert_gradients(layer, x, rng):
 
     dx = layer.backward(dout)
     np.testing.assert_allclose(dx, differences(weighted_sum, x), rtol=1e-6, atol=1e-8)
-    for name in ("kernel", "bias"):
-        if hasattr(layer, name):
-            expected = differences(weighted_sum, getattr(layer, name))
-            layer.forward(x)
-            layer.backward(dout)
-            actual = getattr(layer, f"d{name}")
-            np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-8)
+    for name in filter(is_trained, getattr(layer, "roles", ())):
+        expected = differences(weighted_sum, getattr(layer, name))
+        layer.forward(x)
+        layer.backward(dout)
+        actual = getattr(layer, f"d{name}")
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize(("c", "f", "window", "size", "n"), CONVOLUTIONS[1:])
 def test_convolution_gradients(c, f, window, size, n, rng):
     assert_gradients(make_conv(rng, c, f, window), signed(rng, c, *size, n), rng)
+
+
+@pytest.mark.parametrize(("c", "f", "window", "size", "options"), STRIDED)
+def test_strided_and_grouped_convolution_gradients(c, f, window, size, options, rng):
+    conv = make_conv(rng, c, f, window, **options)
+    assert_gradients(conv, signed(rng, c, *size, 3), rng)
+
+
+def test_batch_norm_gradients(rng):
+    norm = drawn(BatchNorm2D(3, "float64"), rng)
+    assert_gradients(norm, signed(rng, 3, 4, 2, 5), rng)
+
+
+def test_batch_norm_by_its_formula(rng):
+    """Batch statistics in training, running ones in prediction, divided by n."""
+    norm = drawn(BatchNorm2D(2, "float64"), rng)
+    mean, variance = norm.mean.copy(), norm.variance.copy()
+    x = signed(rng, 2, 3, 4, 5)
+    out = norm.forward(x, training=True)
+    for c in range(2):
+        std = np.sqrt(np.mean((x[c] - x[c].mean()) ** 2) + 1e-5)
+        expected = norm.gamma[c] * (x[c] - x[c].mean()) / std + norm.beta[c]
+        np.testing.assert_allclose(out[c], expected, rtol=1e-12)
+        assert norm.mean[c] == pytest.approx(0.9 * mean[c] + 0.1 * x[c].mean())
+        assert norm.variance[c] == pytest.approx(0.9 * variance[c] + 0.1 * x[c].var())
+    running = norm.mean.copy(), norm.variance.copy()
+    out = norm.forward(x, training=False)
+    for c in range(2):
+        std = np.sqrt(running[1][c] + 1e-5)
+        expected = norm.gamma[c] * (x[c] - running[0][c]) / std + norm.beta[c]
+        np.testing.assert_allclose(out[c], expected, rtol=1e-12)
+    assert (norm.mean == running[0]).all()
+    assert (norm.variance == running[1]).all()
+
+
+def test_batch_norm_of_one_value_is_beta(rng):
+    norm = drawn(BatchNorm2D(3, "float64"), rng)
+    out = norm.forward(signed(rng, 3, 1, 1, 1), training=True)
+    assert out.ravel().tolist() == norm.beta.tolist()
+
+
+def test_a_prediction_keeps_nothing(rng):
+    """Nor does it disturb what a training step has kept."""
+    net = Sequential(
+        make_conv(rng, 2, 3, (3, 3)),
+        drawn(BatchNorm2D(3, "float64"), rng),
+        ReLU(),
+        MaxPool2D((2, 2)),
+        Flatten(),
+        make_dense(rng, 12, 2),
+    )
+    x, dout = signed(rng, 2, 6, 6, 4), signed(rng, 2, 4)
+    found = []
+    for between in (lambda: None, lambda: net.forward(x[..., :1], training=False)):
+        net.forward(x)
+        between()
+        found.append(net.backward(dout))
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize(("window", "size"), POOLS)
@@ -94,7 +168,7 @@ def test_dense_gradients(rng):
     assert_gradients(make_dense(rng, 7, 4), signed(rng, 7, 5), rng)
 
 
-@pytest.mark.parametrize("layer", [ReLU(), Identity(), Flatten()])
+@pytest.mark.parametrize("layer", [ReLU(), Identity(), Flatten(), GlobalAvgPool2D()])
 def test_gradients_without_weights(layer, rng):
     assert_gradients(layer, signed(rng, 3, 4, 5, 2), rng)
 
@@ -109,6 +183,28 @@ def test_sequential_gradients(rng):
     )
     assert_gradients(net, signed(rng, 2, 5, 6, 3), rng)
     assert net.weighted() == {"conv1": conv, "output": dense}
+
+
+def test_a_sum_of_branches(rng):
+    branch = Sequential(conv=make_conv(rng, 2, 3, (1, 1)), relu=ReLU())
+    net = Add(make_conv(rng, 2, 3, (3, 3), padding=1), shortcut=branch)
+    assert_gradients(net, signed(rng, 2, 4, 3, 3), rng)
+    assert list(net.weighted()) == ["", "shortcut.conv"]
+
+
+def test_a_weight_is_called_by_the_names_on_the_way_to_it(rng):
+    block = Sequential(Add(Sequential(conv1=make_conv(rng, 2, 2, (1, 1)))), ReLU())
+    net = Sequential(**{"stage1.block1": block})
+    assert list(net.weights()) == [
+        "stage1.block1.conv1.kernel",
+        "stage1.block1.conv1.bias",
+    ]
+
+
+def test_two_layers_of_one_name_are_an_error(rng):
+    pair = Sequential(make_conv(rng, 2, 2, (1, 1)), make_conv(rng, 2, 2, (1, 1)))
+    with pytest.raises(ValueError, match="two layers of the network are named 'conv'"):
+        Sequential(conv=pair).weighted()
 
 
 def test_the_originals_shapes(rng):
@@ -184,6 +280,45 @@ class TestAgainstPyTorch:
         np.testing.assert_allclose(
             conv.dbias, module.bias.grad.numpy(), rtol=1e-10, atol=1e-12
         )
+
+    @pytest.mark.parametrize(("c", "f", "window", "size", "options"), STRIDED)
+    def test_strided_and_grouped_convolution(
+        self, torch, c, f, window, size, options, rng
+    ):
+        conv = make_conv(rng, c, f, window, **options)
+        names = {"use_bias": "bias"}
+        options = {names.get(name, name): value for name, value in options.items()}
+        module = torch.nn.Conv2d(c, f, window, **options, dtype=torch.float64)
+        kernel = np.moveaxis(conv.kernel, (-1, -2), (0, 1))
+        module.weight.data = torch.from_numpy(kernel.copy())
+        if module.bias is not None:
+            module.bias.data = torch.from_numpy(conv.bias.copy())
+        self.assert_same(torch, conv, module, signed(rng, c, *size, 4), rng)
+        dkernel = np.moveaxis(conv.dkernel, (-1, -2), (0, 1))
+        grad = module.weight.grad.numpy()
+        np.testing.assert_allclose(dkernel, grad, rtol=1e-10, atol=1e-12)
+
+    def test_batch_norm(self, torch, rng):
+        """Over two batches; PyTorch divides the running variance by n - 1."""
+        norm, module = BatchNorm2D(3, "float64"), torch.nn.BatchNorm2d(3)
+        module = module.double()
+        drawn(norm, rng)
+        norm.variance[:], norm.mean[:] = 1, 0
+        module.weight.data = torch.from_numpy(norm.gamma.copy())
+        module.bias.data = torch.from_numpy(norm.beta.copy())
+        for _ in range(2):
+            self.assert_same(torch, norm, module, signed(rng, 3, 4, 2, 5), rng)
+            running_mean = module.running_mean.numpy()
+            np.testing.assert_allclose(norm.mean, running_mean, rtol=1e-12)
+        grad = module.weight.grad.numpy()  # of both batches
+        assert grad.shape == norm.dgamma.shape
+        unbiased = (module.running_var.numpy() - 0.9**2) * 39 / 40
+        np.testing.assert_allclose(norm.variance - 0.9**2, unbiased, rtol=1e-12)
+
+    def test_global_average_pool(self, torch, rng):
+        module = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        x = signed(rng, 3, 4, 5, 2)
+        self.assert_same(torch, GlobalAvgPool2D(), module, x, rng)
 
     @pytest.mark.parametrize(("window", "size"), POOLS)
     def test_pool(self, torch, window, size, rng):

@@ -1,0 +1,261 @@
+"""ResNet: the sizes of the paper, one network in four frameworks, torchvision's own."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import networks
+from frameworks.weights import is_trained
+from networks import resnet
+from tests.conftest import model_params
+
+SIZES = {"blocks": (1, 2), "width": 4}
+MODELS = [
+    pytest.param(resnet.MODELS[param.id], id=param.id, marks=param.marks)
+    for param in model_params()
+]
+
+
+@pytest.fixture(params=MODELS)
+def Model(request):  # noqa: N802, it is a class
+    """Each of the four classes in turn."""
+    return request.param
+
+
+def images(shape=(8, 7, 3), n=30, classes=3):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
+    return X, rng.permutation(np.arange(n) % classes)
+
+
+def fitted(Model, X, y, **params):
+    settings = {"epochs": 1, "random_state": 0, "batch_size": 16, **SIZES}
+    return Model(**settings | params).fit(X, y)
+
+
+def trained_weights(name):
+    """How many trained weights a preset has, for images of CIFAR-10, in NumPy."""
+    classes, sizes = networks.load(name)
+    model = classes["skylark"](**sizes)
+    model.image_shape_, model.classes_ = (32, 32, 3), np.arange(10)
+    weights = model.network().weights()
+    return sum(weight.size for n, weight in weights.items() if is_trained(n))
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("resnet8", 78_042), ("resnet20", 272_474), ("resnet18", 11_173_962)],
+)
+def test_presets_have_the_papers_weights(name, count):
+    assert trained_weights(name) == count
+
+
+def test_layers_and_shapes(Model):
+    X, y = images((9, 32, 1))
+    model = fitted(Model, X, y, blocks=(1, 2, 1))
+    assert model.layer_shapes() == {
+        "stem": (9, 32, 4),
+        "stage1.block1": (9, 32, 4),
+        "stage2.block1": (5, 16, 8),
+        "stage2.block2": (5, 16, 8),
+        "stage3.block1": (3, 8, 16),
+        "pool": (16,),
+        "output": (3,),
+    }
+    assert model.transform(X).shape == (30, 16)
+    features = model.transform(X, "stage3.block1").reshape(30, 24, 16)
+    np.testing.assert_allclose(features.mean(1), model.transform(X), rtol=1e-5)
+
+
+def test_names_of_weights(Model):
+    X, y = images()
+    weights = fitted(Model, X, y).get_weights()
+    conv, norm = ["kernel"], ["gamma", "beta", "mean", "variance"]
+    block = {"conv1": conv, "norm1": norm, "conv2": conv, "norm2": norm}
+    around = {"shortcut.conv": conv, "shortcut.norm": norm}
+    layers = {
+        "stem": {"conv": conv, "norm": norm},
+        "stage1.block1": block,
+        "stage2.block1": block | around,
+        "stage2.block2": block,
+    }
+    expected = {
+        f"{where}.{layer}.{role}"
+        for where, inside in layers.items()
+        for layer, roles in inside.items()
+        for role in roles
+    }
+    assert set(weights) == expected | {"output.kernel", "output.bias"}
+    assert weights["stage2.block1.shortcut.conv.kernel"].shape == (1, 1, 4, 8)
+    assert weights["stage2.block2.conv1.kernel"].shape == (3, 3, 8, 8)
+
+
+def test_sizes_of_its_own_family_alone(Model):
+    params = Model().get_params()
+    assert params["blocks"] == (1, 1, 1)
+    assert params["width"] == 16
+    assert not {"filters", "hidden_units", "activation"} & params.keys()
+    with pytest.raises(TypeError, match="'filters': its sizes are blocks, width"):
+        Model(filters=(8,))
+    assert clone(Model(blocks=[2, 1])).get_params()["blocks"] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"blocks": (1, 0)}, "blocks must be whole numbers of at least 1"),
+        ({"blocks": 3}, "The 'blocks' parameter"),
+        ({"width": 0}, "The 'width' parameter"),
+        ({"width": 2.5}, "The 'width' parameter"),
+    ],
+)
+def test_sizes_are_checked_by_fit(sizes, message):
+    X, y = images()
+    with pytest.raises(ValueError, match=message):
+        resnet.Skylark_ResNet(**sizes).fit(X, y)
+
+
+def test_initial_weights_are_equal_to_the_bit(Model):
+    """A rate too small to move anything leaves those that are trained."""
+    X, y = images()
+    settings = {"learning_rate": 5e-324, "random_state": 3}
+    ours = fitted(resnet.Skylark_ResNet, X, y, **settings).get_weights()
+    theirs = fitted(Model, X, y, **settings).get_weights()
+    for name, weight in filter(lambda item: is_trained(item[0]), ours.items()):
+        assert (theirs[name] == weight).all()
+        assert weight.any() != name.endswith(("beta", "bias"))
+    kernel = ours["stage2.block2.conv1.kernel"]
+    assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 8)), rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 1), (1, 1, 2), (5, 1, 3)])
+def test_no_image_is_too_small(Model, shape):
+    X, y = images(shape)
+    models = [
+        fitted(M, X, y, dtype="float64", epochs=2)
+        for M in (resnet.Skylark_ResNet, Model)
+    ]
+    ours, theirs = (model.predict_proba(X) for model in models)
+    assert np.isfinite(ours).all()
+    np.testing.assert_allclose(theirs, ours, atol=1e-9)
+
+
+def test_a_step_on_one_pixel(Model):
+    """A norm of one value is its beta, and its running variance falls towards 0."""
+    X, y = images((1, 1, 2), n=2, classes=2)
+    model = fitted(Model, X, y, batch_size=1)
+    assert np.isfinite(model.predict_proba(X)).all()
+    variance = model.get_weights()["stem.norm.variance"]
+    np.testing.assert_allclose(variance, 0.9**2, rtol=1e-6)
+
+
+def test_prediction_takes_running_statistics(Model):
+    """One image is predicted as it is among many; a fit and a prediction differ."""
+    X, y = images()
+    model = fitted(Model, X, y)
+    np.testing.assert_allclose(
+        model.predict_proba(X[:1]), model.predict_proba(X)[:1], atol=1e-6
+    )
+    before = model.get_weights()
+    model.predict(X)
+    for name, weight in model.get_weights().items():
+        assert (weight == before[name]).all(), name
+
+
+def test_it_goes_on_where_it_stopped(Model):
+    """Momentum and running statistics included."""
+    X, y = images()
+    whole = fitted(Model, X, y, epochs=2, dtype="float64")
+    pieces = fitted(Model, X, y, dtype="float64").partial_fit(X, y)
+    for name, weight in whole.get_weights().items():
+        np.testing.assert_allclose(pieces.get_weights()[name], weight, 1e-9, 1e-12)
+
+
+@pytest.mark.keras
+@pytest.mark.torch
+@pytest.mark.tf
+@pytest.mark.parametrize("writer", resnet.MODELS)
+def test_a_file_is_opened_by_all_four(writer, tmp_path):
+    X, y = images()
+    model = fitted(resnet.MODELS[writer], X, y)
+    model.save(tmp_path / "model.safetensors")
+    for reader in resnet.MODELS.values():
+        other = reader.load(tmp_path / "model.safetensors")
+        assert other.get_params()["blocks"] == SIZES["blocks"]
+        found = other.predict_proba(X)
+        np.testing.assert_allclose(found, model.predict_proba(X), atol=1e-6)
+
+
+def test_a_file_of_another_family_is_refused(tmp_path):
+    X, y = images()
+    fitted(resnet.Skylark_ResNet, X, y).save(tmp_path / "model.safetensors")
+    classes, _ = networks.load("seed")
+    with pytest.raises(
+        ValueError, match="family 'resnet', but Skylark_CNN is of 'cnn'"
+    ):
+        classes["skylark"].load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.torch
+def test_it_is_torchvisions_resnet18(torch_module):
+    """With the small images' stem in theirs, and a width of 64."""
+    torch, torchvision = torch_module, pytest.importorskip("torchvision")
+    X, y = images((16, 16, 3), n=8)
+    _, sizes = networks.load("resnet18")
+    ours = fitted(resnet.Torch_ResNet, X, y, **sizes)
+    theirs = torchvision.models.resnet18(num_classes=3)
+    theirs.conv1 = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    theirs.maxpool = torch.nn.Identity()
+    renamed = {"bn": "norm", "fc": "output", "downsample.0": "shortcut.conv"}
+    renamed |= {"downsample.1": "shortcut.norm", "shortcut.bn": "shortcut.norm"}
+    state = {}
+    for name in theirs.state_dict():
+        layer, _, what = name.rpartition(".")
+        for old, new in renamed.items():
+            layer = layer.replace(old, new)
+        if layer.startswith("layer"):
+            stage, block, rest = layer.split(".", 2)
+            layer = f"stage{stage[5:]}.block{int(block) + 1}.{rest}"
+        elif layer != "output":
+            layer = f"stem.{layer[:-1]}"
+        state[name] = ours.net_.state_dict()[f"{layer}.{what}"]
+    theirs.load_state_dict(state)
+    x = torch.from_numpy(X.astype("float32") / 255 - 0.5).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        expected = theirs.eval()(x).numpy()
+    found = ours.decision_function(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture
+def torch_module():
+    from frameworks.lazy import load
+
+    pytest.importorskip("torch")
+    return load("torch")
+
+
+class TestRegistry:
+    def test_names(self):
+        assert networks.NAMES[:2] == ("seed", "small")
+        assert {"resnet8", "resnet20", "resnet18"} <= set(networks.NAMES)
+
+    @pytest.mark.parametrize("name", networks.NAMES)
+    def test_a_preset_is_four_classes_and_their_sizes(self, name):
+        classes, sizes = networks.load(name)
+        assert list(classes) == ["skylark", "keras", "torch", "tf"]
+        for Model in classes.values():
+            assert sizes.keys() <= Model.sizes.keys()
+            assert Model(**sizes).get_params().items() >= sizes.items()
+
+    def test_what_is_returned_can_be_changed(self):
+        networks.load("resnet8")[1]["width"] = 1
+        assert networks.load("resnet8")[1]["width"] == 16
+
+    def test_a_wrong_name(self):
+        with pytest.raises(ValueError, match="did you mean 'resnet20'"):
+            networks.load("resnet-20")
+        with pytest.raises(
+            ValueError, match="there is no network 'xyzzy': seed, small"
+        ):
+            networks.load("xyzzy")
