@@ -10,9 +10,8 @@ of the steady epochs; Linux with glibc only, elsewhere both are the same.
 from pathlib import Path
 from statistics import median
 
-from benchmarks.blocks import call, command, load, options, place
+from benchmarks.blocks import NETWORKS, call, command, load, options, place
 from benchmarks.speed import OWN, measure
-from comparison.plan import NETWORKS
 from comparison.processes.process import ALLOCATOR
 
 CLASSES = ("Skylark_CNN", *OWN.values())

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import data
-from comparison.processes import environment, process
+import networks
+from comparison.processes import process, resources
 from comparison.report.readme import replace_block
 
 Measured = dict[str, Any]
+NETWORKS = {name: networks.load(name)[1] for name in ("seed", "small")}
 
 
 def call(
@@ -34,7 +36,7 @@ def call(
     ending = process.run(
         "benchmarks.blocks",
         {"module": _module(function), "name": function.__name__, "spec": spec},
-        threads=threads or environment.cores(),
+        threads=threads or resources.cores(),
         on_event=events.append,
         environment=variables,
     )

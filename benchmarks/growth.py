@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.blocks import Measured, call, command
-from comparison.processes import environment
+from comparison.processes import resources
 
 FILE = Path(__file__).with_name("growth.json")
 POINTS: dict[str, list[int]] = {
@@ -44,9 +44,9 @@ def measure(name: str, sizes: dict[str, int]) -> Measured:
         filters=(sizes["filters"],), batch_size=sizes["batch size"], epochs=2
     )
     model.fit(X[:64, :8, :8], y[:64])  # thread pools, and what is loaded late
-    before = environment.peak_memory_bytes()
+    before = resources.peak_memory_bytes()
     seconds = model.fit(X, y).history_["seconds"][1]
-    grown = environment.peak_memory_bytes() - before
+    grown = resources.peak_memory_bytes() - before
     return {"microseconds": seconds / count * 1e6, "megabytes": grown / 1e6}
 
 
@@ -69,7 +69,7 @@ def run(rounds: int) -> dict[str, Any]:
         found[what] = {}
         for value in values:
             sizes = sizes_at(what, value)
-            threads = sizes.pop("threads", environment.cores())
+            threads = sizes.pop("threads", resources.cores())
             blocks: dict[str, list[Measured]] = {name: [] for name in CLASSES}
             for _ in range(rounds):
                 for name, measured in blocks.items():

@@ -11,8 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, options, place
-from comparison.plan import NETWORKS
+from benchmarks.blocks import NETWORKS, Measured, call, command, load, options, place
 
 IMAGES = (3_200, 32_000)
 CLASSES: dict[str, dict[str, Any]] = {

@@ -20,9 +20,9 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, options, place
-from comparison.plan import NETWORKS
-from comparison.processes import environment
+from benchmarks.blocks import NETWORKS, Measured, call, command, load, options, place
+from comparison import environment
+from comparison.processes import resources
 
 FILE = Path(__file__).with_name("results.json")
 IMAGES = {"seed": 12_800, "small": 3_200}  # an epoch of each block
@@ -228,7 +228,7 @@ def main() -> None:
     chosen = parser.parse_args()
     dataset = load(chosen.dataset)
     found = {
-        "environment": environment.describe(environment.cores()),
+        "environment": environment.describe(resources.cores()),
         "dataset": dataset.name,
         "rounds": run(dataset.folder, chosen.quick),
     }

@@ -11,8 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.blocks import Measured, call, command, load, options, place
-from comparison.plan import NETWORKS
+from benchmarks.blocks import NETWORKS, Measured, call, command, load, options, place
 
 IMAGES, FEW, EPOCHS = {"seed": 12_800, "small": 3_200}, 128, 3
 HUGE = 1 << 60

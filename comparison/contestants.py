@@ -3,15 +3,16 @@
 import ast
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+from comparison.processes.trial import ClassSpec
 from frameworks.engines import ENGINES
-from models import MODELS, Skylark_CNN
+from models import MODELS
 
 BACKENDS = ("tensorflow", "torch", "jax")  # of Keras
 NAMES = [
@@ -65,23 +66,32 @@ class Contestant:
         """The name of its class."""
         return self.path.partition(":")[2]
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> ClassSpec:
         """Return what a child process must know in order to find the class."""
         further = os.getcwd() if self.foreign else ""  # "": where compare.py is
         return {"class": self.path, "framework": self.framework, "path": further}
 
 
-def find_all(names: Iterable[str]) -> list[Contestant]:
+def find_all(
+    names: Iterable[str], classes: Mapping[str, type] = MODELS
+) -> list[Contestant]:
     """Return the contestants of a run; ValueError for a wrong or repeated name."""
     names = list(names)
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"--models names {name} more than once.")
-    return [find(name) for name in names]
+    return [find(name, classes) for name in names]
 
 
-def find(name: str) -> Contestant:
+def find(name: str, classes: Mapping[str, type] = MODELS) -> Contestant:
     """Return the contestant of a name.
+
+    Parameters
+    ----------
+    name : str
+        As given in --models.
+    classes : mapping
+        The four classes of a page, by the names in MODELS.
 
     Raises
     ------
@@ -93,7 +103,7 @@ def find(name: str) -> Contestant:
             return _foreign(name)
         raise ValueError(f"there is no model {name!r}{_closest(name, NAMES)}.")
     model, _, variant = name.partition(":")
-    Model = MODELS[model]
+    Model: Any = classes[model]
     common: dict[str, Any] = {
         "name": name,
         "title": f"{Model.__name__} ({variant})" if variant else Model.__name__,
@@ -110,7 +120,7 @@ def find(name: str) -> Contestant:
             dtype="float64" if backend == "tensorflow" else "float32",
         )
     if model == "skylark":
-        engine = variant or Skylark_CNN().engine
+        engine = variant or Model().engine
         common["further"] = (ENGINES[engine],)
     return Contestant(**common, parameters={"engine": variant} if variant else {})
 

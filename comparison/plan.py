@@ -1,48 +1,97 @@
-"""What is to be run: the options of compare.py, all of them given."""
+"""What is to be run, from the options of compare.py or from an earlier run."""
 
+from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NETWORKS: dict[str, dict[str, Any]] = {
-    "seed": {"filters": [8], "hidden_units": []},
-    "small": {"filters": [32, 64], "hidden_units": [128]},
-}
+import data
+from comparison import records
+from comparison.contestants import Contestant, find_all
+from comparison.network import agree, choose, classes_of
+from comparison.settings import Settings, complete, flag, given
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of a run; a run that is resumed has the same.
+    """All that a run needs to know.
 
-    The data set is a name or a path, its images scaled to [h, w] where a size is
-    given; train_size and test_size are the first so many images, None for all. The
-    threads are for every library. Seeds are 0, 1 ...: the same weights and batches for
-    all models of a seed. Speeds are compared with the reference's, the first model's
-    without one.
+    Parameters
+    ----------
+    settings : Settings
+    network : records.Network
+    contestants : list of Contestant
+    dataset : Dataset
+        Whole; the settings say how many of its images are used.
+    note : str or None
+        What has to be said about the images.
     """
 
-    models: list[str]
-    dataset: str
-    filters: list[int]
-    hidden_units: list[int]
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    init: str
-    device: str
-    seeds: int
-    train_size: int | None
-    test_size: int | None
-    threads: int
-    reference: str
-    image_size: list[int] | None = None
-    allow_different: bool = False
+    settings: Settings
+    network: records.Network
+    contestants: list[Contestant]
+    dataset: data.Dataset
+    note: str | None
 
-    def network(self) -> dict[str, Any]:
-        """Return the parameters that say which network it is."""
-        return {"filters": self.filters, "hidden_units": self.hidden_units}
 
-    def constructor(self) -> dict[str, Any]:
-        """Return the parameters of the classes' constructor."""
-        names = "epochs batch_size learning_rate momentum init device"
-        return self.network() | {name: getattr(self, name) for name in names.split()}
+def begin(options: Namespace) -> Plan:
+    """Return the plan of a new run.
+
+    Raises
+    ------
+    ValueError, OSError
+        An option names what there is not.
+    """
+    settings = complete(given(options))
+    settings["reference"] = settings["reference"] or settings["models"][0]
+    return _plan(settings, choose(options), options)
+
+
+def go_on(options: Namespace, run: records.Run) -> Plan:
+    """Return the plan of an earlier run, whose options need not be given again.
+
+    Raises
+    ------
+    ValueError, OSError
+        An option does not agree with the earlier run's, or names what there is not.
+    """
+    settings = run["settings"]
+    earlier: Mapping[str, Any] = settings
+    for name, value in given(options).items():
+        if value != earlier[name]:
+            raise ValueError(
+                f"{flag(name)} {value} does not agree with the run to resume, which "
+                f"has {earlier[name]}."
+            )
+    agree(choose(options, run["network"]), run["network"])
+    return _plan(settings, run["network"], options)
+
+
+def contestants_of(options: Namespace) -> list[Contestant]:
+    """Return what the options compare; ValueError where one names what there is not."""
+    models = complete(given(options))["models"]
+    return find_all(models, classes_of(choose(options)))
+
+
+def _plan(settings: Settings, network: records.Network, options: Namespace) -> Plan:
+    """Return a plan with the contestants and the images that the settings name."""
+    contestants = find_all(settings["models"], classes_of(network))
+    if settings["reference"] not in settings["models"]:
+        raise ValueError(f"--reference {settings['reference']} is not one of --models.")
+    name, dataset, note = _load(settings, options)
+    return Plan({**settings, "dataset": name}, network, contestants, dataset, note)
+
+
+def _load(
+    settings: Settings, options: Namespace
+) -> tuple[str, data.Dataset, str | None]:
+    """Return name, images and a note; of digits, where no name is given or reached."""
+    name, image_size = settings["dataset"] or "cifar10", settings["image_size"]
+    where = {"data_dir": options.data_dir, "mirror": options.mirror}
+    try:
+        return name, data.load(name, image_size=image_size, **where), None
+    except data.Unavailable as error:
+        if settings["dataset"]:
+            raise
+        note = f"These are DIGITS, not CIFAR-10: {error}"
+        return "digits", data.load("digits"), note

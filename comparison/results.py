@@ -2,18 +2,18 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-SCHEMA = 1
+from comparison import network, records
+
+SCHEMA = 2
 FILE = "results.json"
 LOCK = ".lock"
-
-Results = dict[str, Any]
 
 
 @contextmanager
@@ -35,9 +35,9 @@ def locked(folder: Path) -> Iterator[None]:
         raise ValueError(f"another run is writing into {folder}.") from None
 
 
-def write(folder: Path, results: Mapping[str, Any]) -> None:
+def write(folder: Path, run: records.Run) -> None:
     """Replace DIR/results.json in one step."""
-    write_text(folder / FILE, json.dumps(results, indent=1))
+    write_text(folder / FILE, json.dumps(run, indent=1))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -59,30 +59,44 @@ def write_text(path: Path, text: str) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def read(folder: Path) -> Results:
-    """Return an earlier run's results.
+def read(folder: Path) -> records.Run:
+    """Return an earlier run; one of schema 1 as schema 2 has it.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        There are none in the folder, or of another schema.
+        There is none in the folder, or of another schema.
     """
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no {FILE}: it is not a run's folder.")
     try:
-        results = json.loads(path.read_text("utf-8"))
+        run = json.loads(path.read_text("utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}.") from None
-    if not isinstance(results, dict) or results.get("schema") != SCHEMA:
+    schema = run.get("schema") if isinstance(run, dict) else None
+    if schema == 1:
+        return _upgraded(run)
+    if schema != SCHEMA:
         raise ValueError(f"{path} is not of schema {SCHEMA}.")
-    return results
+    return run
 
 
-def done(results: Mapping[str, Any]) -> set[tuple[str, int]]:
+def done(run: records.Run) -> set[tuple[str, int]]:
     """Return (model, seed) of the trials that need not be run again."""
     return {
         (trial["model"], trial["seed"])
-        for trial in results["trials"]
+        for trial in run["trials"]
         if trial["status"] == "ok"
+    }
+
+
+def _upgraded(run: dict[str, Any]) -> Any:
+    """Return a run of schema 1, in which the network's sizes were settings."""
+    sizes = {name: run["settings"][name] for name in ("filters", "hidden_units")}
+    settings = {k: v for k, v in run["settings"].items() if k not in sizes}
+    return run | {
+        "schema": SCHEMA,
+        "network": network.small_cnn(sizes),
+        "settings": {"image_size": None, "allow_different": False} | settings,
     }

@@ -3,50 +3,47 @@
 import shlex
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from comparison import results
+from comparison import environment, records, results
 from comparison.contestants import Contestant
 from comparison.counting.classes import count_all
 from comparison.counting.code_length import ROOT
 from comparison.plan import Plan
-from comparison.processes import environment, process
+from comparison.processes import process
+from comparison.processes.trial import Epoch, TrialSpec
 from comparison.report.live import Live
-from comparison.sameness import proof
+from comparison.sameness.proof import prove
+from comparison.settings import constructor
 from comparison.statistics.summary import summarise
-from data import Dataset
 
 
-def start(
-    plan: Plan, contestants: Sequence[Contestant], dataset: Dataset, note: str | None
-) -> results.Results:
-    """Return the results of a run that has no trial yet."""
-    train = len(dataset.x_train[: plan.train_size])
-    test = len(dataset.x_test[: plan.test_size])
+def start(plan: Plan) -> records.Run:
+    """Return a run that has no trial yet."""
+    dataset, settings = plan.dataset, plan.settings
     shape = dataset.x_train.shape[1:]
     return {
         "schema": results.SCHEMA,
         "version": version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
-        "environment": environment.describe(plan.threads),
+        "environment": environment.describe(settings["threads"]),
         "dataset": {
             "name": dataset.name,
             "source": dataset.source,
-            "train": train,
-            "test": test,
+            "train": len(dataset.x_train[: settings["train_size"]]),
+            "test": len(dataset.x_test[: settings["test_size"]]),
             "image_shape": list(shape) if len(shape) == 3 else [*shape, 1],
             "classes": list(dataset.classes),
             "sha256": dataset.sha256,
         },
-        "note": note,
-        "settings": asdict(plan),
-        "contestants": {c.name: about(c) for c in contestants},
-        "code": count_all(contestants),
+        "note": plan.note,
+        "network": plan.network,
+        "settings": settings,
+        "contestants": {c.name: about(c) for c in plan.contestants},
+        "code": count_all(plan.contestants),
         "sameness": None,
         "trials": [],
         "summary": {},
@@ -59,7 +56,7 @@ def version() -> str:
     return tomllib.loads(text)["project"]["version"]
 
 
-def about(contestant: Contestant) -> dict[str, Any]:
+def about(contestant: Contestant) -> records.Contestant:
     """Return what is kept of a contestant; `different`: not the others' network."""
     return {
         "title": contestant.title,
@@ -71,83 +68,87 @@ def about(contestant: Contestant) -> dict[str, Any]:
     }
 
 
-def go_on(found: results.Results, now: Mapping[str, Any]) -> results.Results:
+def go_on(earlier: records.Run, now: records.Run) -> records.Run:
     """Return what is resumed; ValueError where it was begun with something else."""
-    for what, key in {"data set": "dataset", "code of the classes": "code"}.items():
-        if found[key] != now[key]:
-            raise ValueError(f"the {what} is not what this run was begun with.")
+    if earlier["dataset"] != now["dataset"]:
+        raise ValueError("the data set is not what this run was begun with.")
+    if earlier["code"] != now["code"]:
+        raise ValueError("the code of the classes is not what this run was begun with.")
+    then, here = earlier["environment"], now["environment"]
     for name in ("cpu", "python", "packages"):
-        if found["environment"][name] != now["environment"][name]:
+        if then[name] != here[name]:
             raise ValueError(f"the {name} here is not what this run was begun with.")
-    return found
+    return earlier
 
 
-def epochs_left(plan: Plan, found: Mapping[str, Any]) -> dict[str, int]:
+def epochs_left(run: records.Run) -> dict[str, int]:
     """Return how many epochs of each model are yet to be run."""
-    finished = [model for model, _ in results.done(found)]
+    settings = run["settings"]
+    finished = [model for model, _ in results.done(run)]
     return {
-        model: (plan.seeds - finished.count(model)) * plan.epochs
-        for model in plan.models
+        model: (settings["seeds"] - finished.count(model)) * settings["epochs"]
+        for model in settings["models"]
     }
 
 
-def run(
+def complete(
+    run: records.Run,
     plan: Plan,
-    contestants: Sequence[Contestant],
-    dataset: Dataset,
-    found: results.Results,
     folder: Path,
     live: Live,
     timeout: float | None = None,
 ) -> None:
-    """Run what is missing in `found`, which is written to `folder` after each trial."""
-    finished = results.done(found)
-    found["trials"] = [t for t in found["trials"] if t["status"] == "ok"]
-    results.write(folder, found)
+    """Run what is missing in a run, which is written to `folder` after each trial."""
+    settings = plan.settings
+    finished = results.done(run)
+    run["trials"] = [trial for trial in run["trials"] if trial["status"] == "ok"]
+    results.write(folder, run)
     with live:
-        if not (found["sameness"] and found["sameness"]["passed"]):
+        proof = run["sameness"]
+        if not (proof and proof["passed"]):
             live.proving()
-            found["sameness"] = proof.prove(
-                contestants, dataset.folder, plan.network(), plan.threads, timeout
+            proof = prove(
+                plan.contestants,
+                plan.dataset.folder,
+                plan.network,
+                settings["threads"],
+                timeout,
             )
-            _mark_different(found, plan)
-            results.write(folder, found)
-        for seed in range(plan.seeds):
-            for contestant in contestants:
+            run["sameness"] = proof
+            _mark_different(run["contestants"], proof, settings["allow_different"])
+            results.write(folder, run)
+        for seed in range(settings["seeds"]):
+            for contestant in plan.contestants:
                 if (contestant.name, seed) in finished:
                     continue
-                trial = _refused(found, contestant, seed) or _try(
-                    plan, contestant, dataset, seed, live, timeout
+                verdict = proof["models"][contestant.name]
+                different = run["contestants"][contestant.name]["different"]
+                if verdict["passed"] is False and not different:
+                    trial = _refused(contestant, seed)
+                else:
+                    trial = _try(plan, contestant, seed, live, timeout)
+                run["trials"].append(trial)
+                run["summary"] = summarise(
+                    settings["models"], run["trials"], settings["reference"]
                 )
-                found["trials"].append(trial)
-                found["summary"] = summarise(
-                    plan.models, found["trials"], plan.reference
-                )
-                results.write(folder, found)
+                results.write(folder, run)
                 live.ended(contestant.name, seed, trial)
 
 
-def _mark_different(found: results.Results, plan: Plan) -> None:
+def _mark_different(
+    contestants: dict[str, records.Contestant], proof: records.Proof, allowed: bool
+) -> None:
     """Let a user's class that is another network be compared, where that is asked."""
-    for name, contestant in found["contestants"].items():
-        verdict = found["sameness"]["models"][name]
+    for name, contestant in contestants.items():
         contestant["different"] = (
-            plan.allow_different
+            allowed
             and contestant["as_written"]
-            and verdict["passed"] is False
+            and proof["models"][name]["passed"] is False
         )
 
 
-def _refused(
-    found: Mapping[str, Any], contestant: Contestant, seed: int
-) -> dict[str, Any] | None:
-    """Return a failed trial for a class that is another network, and not allowed."""
-    verdict = found["sameness"]["models"][contestant.name]
-    if (
-        verdict["passed"] is not False
-        or found["contestants"][contestant.name]["different"]
-    ):
-        return None
+def _refused(contestant: Contestant, seed: int) -> records.Trial:
+    """Return a failed trial, of a class that is another network."""
     error = "not trained, for it is not the same network"
     if contestant.foreign:
         error += "; --allow-different compares it all the same"
@@ -162,35 +163,43 @@ def _refused(
 def _try(
     plan: Plan,
     contestant: Contestant,
-    dataset: Dataset,
     seed: int,
     live: Live,
     timeout: float | None,
-) -> dict[str, Any]:
+) -> records.Trial:
     """Return one trial, run in a process of its own."""
-    trial: dict[str, Any] = {"model": contestant.name, "seed": seed}
+    numbers: Any = {}
 
-    def on_event(event: Mapping[str, Any]) -> None:
-        if event["event"] == "epoch":
-            live.epoch(contestant.name, seed, event)
-        elif event["event"] == "result":
-            trial.update(event)
+    def on_event(event: process.Event) -> None:
+        kind, values = event["event"], {k: v for k, v in event.items() if k != "event"}
+        if kind == "epoch":
+            live.epoch(contestant.name, seed, cast(Epoch, values))
+        elif kind == "result":
+            numbers.update(values)
 
     live.started(contestant.name, seed)
+    spec: TrialSpec = {
+        **contestant.spec(),
+        "folder": str(plan.dataset.folder),
+        "train_size": plan.settings["train_size"],
+        "test_size": plan.settings["test_size"],
+        "seed": seed,
+        "parameters": constructor(plan.settings)
+        | plan.network["sizes"]
+        | contestant.parameters,
+    }
     ending = process.run(
         "comparison.processes.trial",
-        contestant.spec()
-        | {
-            "folder": str(dataset.folder),
-            "train_size": plan.train_size,
-            "test_size": plan.test_size,
-            "seed": seed,
-            "settings": plan.constructor() | contestant.parameters,
-        },
-        threads=plan.threads,
+        spec,
+        threads=plan.settings["threads"],
         on_event=on_event,
         timeout=timeout,
         environment=contestant.environment,
     )
-    trial.pop("event", None)
-    return trial | {"status": ending.status, "error": ending.error}
+    return {
+        "model": contestant.name,
+        "seed": seed,
+        **numbers,
+        "status": ending.status,
+        "error": ending.error,
+    }

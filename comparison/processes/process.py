@@ -131,7 +131,7 @@ def _kill(child: subprocess.Popen[str]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def serve(work: Callable[[Mapping[str, Any], Callable[..., None]], None]) -> None:
+def serve(work: Callable[[Any, Callable[..., None]], None]) -> None:
     """Be the child: read the spec, call `work(spec, emit)`, say how it ended.
 
     What the frameworks print goes to stderr. When the parent is gone, so is the child.

@@ -8,21 +8,41 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any
+from typing import Any, TypedDict
 
 from comparison.processes import process
 from frameworks.lazy import load
 
+# A class: "module:Name", the name of its framework to import (None for a user's class),
+# and a further folder of modules.
+ClassSpec = TypedDict("ClassSpec", {"class": str, "framework": str | None, "path": str})
 
-def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
+
+class TrialSpec(ClassSpec):
+    """What one trial is told: the class, the images, the constructor's parameters."""
+
+    folder: str
+    train_size: int | None
+    test_size: int | None
+    seed: int
+    parameters: dict[str, Any]
+
+
+class Epoch(TypedDict):
+    """What a trial says after each epoch."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+
+def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     """Train and test one class; emit `epoch` events and one `result`.
 
     Parameters
     ----------
-    spec : mapping
-        `class` ("module:Name"), `framework` (the name to import; None for a user's
-        class), `path` (a further folder of modules), `folder` (of the data set),
-        `train_size`, `test_size` (or None), `seed`, `settings` (of the constructor).
+    spec : TrialSpec
     emit : callable
         emit(event, **values)
     """
@@ -31,7 +51,7 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     import numpy as np
 
     import data
-    from comparison.processes import environment
+    from comparison.processes import resources
     from frameworks.libraries import synchronise
 
     Model = find_class(spec)
@@ -39,7 +59,7 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     train, test = slice(spec["train_size"]), slice(spec["test_size"])
     X, y = dataset.x_train[train], dataset.y_train[train]
     X_test, y_test = dataset.x_test[test], dataset.y_test[test]
-    settings = spec["settings"] | {"random_state": spec["seed"]}
+    parameters = spec["parameters"] | {"random_state": spec["seed"]}
 
     def timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
         synchronise()
@@ -49,7 +69,7 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
         return perf_counter() - start, result
 
     # One batch, from all over the data, pays for tracing, compilation, thread pools.
-    model = Model(**settings | {"epochs": 1})
+    model = Model(**parameters | {"epochs": 1})
     one = np.linspace(0, len(X) - 1, min(model.batch_size, len(X))).astype(int)
     first, _ = timed(model.fit, X[one], y[one])
     build = getattr(model, "build_seconds_", None)  # known to classes on our base
@@ -65,12 +85,12 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
             images_per_second=logs["images"] / logs["seconds"],
         )
 
-    model = Model(**settings, on_epoch_end=report)
+    model = Model(**parameters, on_epoch_end=report)
     seconds["fit"], _ = timed(model.fit, X, y)
     model.predict(X_test)
     predict, predicted = timed(model.predict, X_test)
     seconds["predict"] = predict
-    memory = environment.peak_memory_bytes()
+    memory = resources.peak_memory_bytes()
     steady = model.history_["seconds"][1:] or model.history_["seconds"]
     emit(
         "result",
@@ -85,11 +105,11 @@ def run(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
         },
         peak_memory_bytes=memory,
         device=getattr(model, "device_", None),
-        threads=environment.threads_in_use(),
+        threads=resources.threads_in_use(),
     )
 
 
-def find_class(spec: Mapping[str, Any]) -> type:
+def find_class(spec: ClassSpec) -> type:
     """Return the class that `class`, "module:Name", names; `path` is searched last."""
     if spec["path"] not in sys.path:
         sys.path.append(spec["path"])
@@ -97,7 +117,7 @@ def find_class(spec: Mapping[str, Any]) -> type:
     return getattr(importlib.import_module(module), attribute)
 
 
-def _import(spec: Mapping[str, Any]) -> float:
+def _import(spec: ClassSpec) -> float:
     """Import the framework; return the seconds.
 
     A user's module may import its framework itself, and scikit-learn with our base:

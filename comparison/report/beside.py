@@ -1,30 +1,31 @@
 """Two runs side by side, and in what they differ."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from comparison import records
 from comparison.report.tables import Cell, Table, name, speed
 
 COLUMNS = ("test acc.", "train img/s", "predict img/s")
 OWN = {"models", "reference", "allow_different"}  # what each run's rows show anyway
 
 
-def table(first: Mapping[str, Any], second: Mapping[str, Any]) -> Table:
+def table(first: records.Run, second: records.Run) -> Table:
     """Return accuracy and speeds of both runs, one row a model that either has."""
     rows = [_rows(first), _rows(second)]
     header = ["model"] + [f"{column} {n}" for column in COLUMNS for n in (1, 2)]
-    found = []
+    lines = []
     for model in dict.fromkeys([*rows[0], *rows[1]]):
         owner = first if model in rows[0] else second
         cells = [r.get(model, [Cell("-")] * len(COLUMNS)) for r in rows]
         pairs = [cell for pair in zip(*cells, strict=True) for cell in pair]
-        found.append([name(owner, model), *pairs])
-    return Table(header, found)
+        lines.append([name(owner, model), *pairs])
+    return Table(header, lines)
 
 
-def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
+def differences(first: records.Run, second: records.Run) -> Iterator[str]:
     """Yield what is not the same in both: "settings.epochs: 2 and 5"."""
-    for key in ("version", "environment", "dataset", "settings"):
+    for key in ("version", "environment", "dataset", "network", "settings"):
         yield from _walk(key, first[key], second[key])
     counts = first["code"]["classes"], second["code"]["classes"]
     for model in counts[0].keys() & counts[1].keys():
@@ -32,13 +33,13 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator
             yield f"code of {model}: another count"
 
 
-def _rows(found: Mapping[str, Any]) -> dict[str, list[Cell]]:
+def _rows(run: records.Run) -> dict[str, list[Cell]]:
     """Return each model's cells of the columns that are put side by side."""
-    shown = speed(found)
+    shown = speed(run)
     chosen = [shown.header.index(column) for column in COLUMNS]
     return {
         model: [row[n] for n in chosen]
-        for model, row in zip(found["summary"], shown.rows, strict=True)
+        for model, row in zip(run["summary"], shown.rows, strict=True)
     }
 
 

@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.table import Column, Table
 
+from comparison import records
+from comparison.processes.trial import Epoch
+
 
 class Live:
     """One bar a model over all its epochs of all seeds; use it in a `with`.
@@ -53,7 +56,7 @@ class Live:
         self.since = monotonic()
         self.progress.update(self.tasks[model], state=f"seed {seed}")
 
-    def epoch(self, model: str, seed: int, event: Mapping[str, Any]) -> None:
+    def epoch(self, model: str, seed: int, event: Epoch) -> None:
         """Show one finished epoch."""
         loss, accuracy = f"{event['loss']:.3f}", f"{event['accuracy']:.3f}"
         speed = f"{event['images_per_second']:,.0f}"
@@ -75,7 +78,7 @@ class Live:
             f"accuracy {accuracy}  {speed} images/s"
         )
 
-    def ended(self, model: str, seed: int, trial: Mapping[str, Any]) -> None:
+    def ended(self, model: str, seed: int, trial: records.Trial) -> None:
         """Show how a trial ended."""
         self.seconds[model] += monotonic() - self.since
         if trial["status"] == "ok":

@@ -3,33 +3,32 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from comparison import results
+from comparison import records, results
 from comparison.report import sentences, tables
 from comparison.report.tables import Cell, Table
 from comparison.statistics.summary import MEASURES, SPEEDS
 
 
-def write(found: Mapping[str, Any], folder: Path) -> None:
+def write(run: records.Run, folder: Path) -> None:
     """Write table.md, table.csv, table.tex and citation.bib beside results.json."""
-    results.write_text(folder / "table.md", markdown(found) + "\n")
-    results.write_text(folder / "table.csv", comma_separated(found))
-    results.write_text(folder / "table.tex", latex(found))
-    results.write_text(folder / "citation.bib", bibtex(found))
+    results.write_text(folder / "table.md", markdown(run) + "\n")
+    results.write_text(folder / "table.csv", comma_separated(run))
+    results.write_text(folder / "table.tex", latex(run))
+    results.write_text(folder / "citation.bib", bibtex(run))
 
 
-def markdown(found: Mapping[str, Any]) -> str:
+def markdown(run: records.Run) -> str:
     """Return the tables, their conditions and the proof."""
-    proof = sentences.proof(found)[1]
-    text = f"Training accuracy: {sentences.training(found)}. {_capital(proof)}."
+    proof = sentences.proof(run)[1]
+    text = f"Training accuracy: {sentences.training(run)}. {_capital(proof)}."
     parts = [
-        markdown_table(tables.speed(found)),
-        markdown_table(tables.cost(found)),
-        f"{sentences.conditions(found)} {text}",
-        *(f"- {problem}" for problem in sentences.problems(found)),
+        markdown_table(tables.speed(run)),
+        markdown_table(tables.cost(run)),
+        f"{sentences.conditions(run)} {text}",
+        *(f"- {problem}" for problem in sentences.problems(run)),
     ]
     return "\n\n".join(parts)
 
@@ -42,16 +41,16 @@ def markdown_table(table: Table) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def comma_separated(found: Mapping[str, Any]) -> str:
+def comma_separated(run: records.Run) -> str:
     """Return one line a model: each measure's median and interval, unrounded.
 
     Without an interval, for too few seeds, low and high are empty.
     """
-    settings = found["settings"]
+    settings = run["settings"]
     lines = []
-    for model, row in found["summary"].items():
-        contestant = found["contestants"][model]
-        counts = found["code"]["classes"][model]
+    for model, row in run["summary"].items():
+        contestant = run["contestants"][model]
+        counts = run["code"]["classes"][model]
         line = {
             "model": model,
             "title": contestant["title"],
@@ -77,10 +76,10 @@ def comma_separated(found: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def latex(found: Mapping[str, Any]) -> str:
+def latex(run: records.Run) -> str:
     """Return a table* of two tabulars, for the package booktabs."""
-    proof = sentences.proof(found)[1]
-    caption = [sentences.conditions(found), _capital(proof), *sentences.problems(found)]
+    proof = sentences.proof(run)[1]
+    caption = [sentences.conditions(run), _capital(proof), *sentences.problems(run)]
     text = " ".join(f"{sentence.rstrip('.')}." for sentence in caption)
     return "\n".join(
         [
@@ -89,27 +88,27 @@ def latex(found: Mapping[str, Any]) -> str:
             r"\centering\small",
             rf"\caption{{{_latex(text)}}}",
             r"\label{tab:skylark}",
-            _tabular(tables.speed(found)),
+            _tabular(tables.speed(run)),
             r"\par\medskip",
-            _tabular(tables.cost(found)),
+            _tabular(tables.cost(run)),
             r"\end{table*}",
             "",
         ]
     )
 
 
-def bibtex(found: Mapping[str, Any]) -> str:
+def bibtex(run: records.Run) -> str:
     """Return an entry with version, date, and what was counted by which definition."""
-    date, code = found["started"][:10], found["code"]
+    date, code = run["started"][:10], run["code"]
     lengths = ", ".join(
-        f"{found['contestants'][model]['title']} {counts['class']['lines']}"
+        f"{run['contestants'][model]['title']} {counts['class']['lines']}"
         for model, counts in code["classes"].items()
     )
     note = f"Lines of code by definition {code['version']}: {lengths}"
     fields = {
         "title": "{Skylark}: one convolutional network in four frameworks",
         "author": "{The Skylark authors}",
-        "version": found["version"],
+        "version": run["version"],
         "year": date[:4],
         "date": date,
         "note": _latex(note),
@@ -118,7 +117,7 @@ def bibtex(found: Mapping[str, Any]) -> str:
     return "\n".join(["@software{skylark,", *lines, "}", ""])
 
 
-def _spread(name: str, spread: Mapping[str, Any] | None) -> dict[str, Any]:
+def _spread(name: str, spread: records.Spread | None) -> dict[str, Any]:
     low, high = (spread and spread["interval"]) or ("", "")
     return {
         name: spread["median"] if spread else "",

@@ -29,10 +29,10 @@ def replace_block(text: str, name: str, block: str) -> str:
         The text has no such marks.
     """
     pattern = rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)"
-    text, found = re.subn(
+    text, blocks = re.subn(
         pattern, lambda m: f"{m[1]}{block}\n{m[2]}", text, count=1, flags=re.DOTALL
     )
-    if not found:
+    if not blocks:
         raise ValueError(f"there is no block <!-- {name} --> ... <!-- /{name} -->.")
     return text
 

@@ -1,33 +1,29 @@
 """What has to be said with the tables: conditions, the proof, and what went wrong."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from comparison.sameness.proof import explain
+from comparison import network, records
+from comparison.settings import in_words
 from comparison.statistics.significance import MIN_ROUNDS
 
 
-def conditions(found: Mapping[str, Any]) -> str:
+def conditions(run: records.Run) -> str:
     """Return the conditions under which the numbers hold, in a few sentences."""
-    data, settings = found["dataset"], found["settings"]
-    env = found["environment"]
+    data, settings, env = run["dataset"], run["settings"], run["environment"]
     packages = [f"{name} {v}" for name, v in env["packages"].items() if v]
     gpu = f"GPU {env['gpu']}, " if env["gpu"] else ""
     shape = "x".join(map(str, data["image_shape"]))
     return (
         f"{data['name']} ({data['train']:,} images {shape} for training, "
-        f"{data['test']:,} for testing); filters {_list(settings['filters'])}, hidden "
-        f"units {_list(settings['hidden_units'])}, {settings['epochs']} epochs, batch "
-        f"{settings['batch_size']}, learning rate {settings['learning_rate']:g}, "
-        f"momentum {settings['momentum']:g}, {settings['init']} initial weights. "
-        f"{statistics(settings['seeds'])} {env['cpu']}, "
-        f"{gpu}threads: {env['threads']}, device {settings['device']}, "
-        f"Python {env['python']}, {', '.join(packages)}. {clock(settings['epochs'])} "
+        f"{data['test']:,} for testing); {network.in_words(run['network'])}, "
+        f"{in_words(settings, 'training')}. {statistics(settings['seeds'])} "
+        f"{env['cpu']}, {gpu}{in_words(settings, 'run')}, Python {env['python']}, "
+        f"{', '.join(packages)}. {clock(settings['epochs'])} "
         "lines: of the class; + own: with the code that only it uses."
     )
 
 
-def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+def count(code: records.Code, titles: Mapping[str, str]) -> str:
     """Return which code is counted with each class, and the definition of the count."""
     own = "; ".join(
         f"{titles[model]} with {', '.join(_places(counts['private_files']))}"
@@ -71,42 +67,38 @@ def clock(epochs: int) -> str:
     return "train img/s: all epochs but the first."
 
 
-def training(found: Mapping[str, Any]) -> str:
+def training(run: records.Run) -> str:
     """Return each model's accuracy on the training images, after training."""
-    rows = found["summary"].items()
+    rows = run["summary"].items()
     finished = {m: row["train_accuracy"]["median"] for m, row in rows if row["trials"]}
     return ", ".join(f"{model} {value:.2%}" for model, value in finished.items())
 
 
-def proof(found: Mapping[str, Any]) -> tuple[bool, str]:
+def proof(run: records.Run) -> tuple[bool, str]:
     """Return whether the models are one network, and the sentence that says so."""
-    same = found["sameness"]
-    if same is None:
+    proved = run["sameness"]
+    if proved is None:
         return False, "not proved to be one network: the run was stopped before that."
-    allowed = {n for n, c in found["contestants"].items() if c["different"]}
-    reasons = [
-        f"{model}: {explain(verdict)}"
-        for model, verdict in same["models"].items()
-        if verdict["passed"] is False
-    ]
-    failed = {m for m, v in same["models"].items() if v["passed"] is False}
-    if same["passed"]:
-        return True, f"proved to be one network, {_deviations(same)}"
-    if failed == allowed:
-        return False, f"DIFFERENT NETWORKS, as allowed: {'; '.join(reasons)}"
-    return False, f"NOT ONE NETWORK, so not a comparison: {'; '.join(reasons)}"
+    if proved["passed"]:
+        return True, f"proved to be one network, {_deviations(proved)}"
+    failed = {m: v for m, v in proved["models"].items() if v["passed"] is False}
+    reasons = "; ".join(f"{m}: {_deviates(verdict)}" for m, verdict in failed.items())
+    allowed = {n for n, c in run["contestants"].items() if c["different"]}
+    if failed.keys() == allowed:
+        return False, f"DIFFERENT NETWORKS, as allowed: {reasons}"
+    return False, f"NOT ONE NETWORK, so not a comparison: {reasons}"
 
 
-def problems(found: Mapping[str, Any]) -> Iterator[str]:
+def problems(run: records.Run) -> Iterator[str]:
     """Yield a sentence for each failure, and each number of threads that is wrong."""
-    for model, row in found["summary"].items():
+    for model, row in run["summary"].items():
         if row["error"]:
             yield f"{model}: {row['error']}"
-    asked = found["settings"]["threads"]
-    for model in found["summary"]:
+    asked = run["settings"]["threads"]
+    for model in run["summary"]:
         wrong = {
             f"{library} uses {number}"
-            for trial in found["trials"]
+            for trial in run["trials"]
             if trial["model"] == model and trial["status"] == "ok"
             for library, number in trial["threads"].items()
             if number != asked
@@ -114,30 +106,40 @@ def problems(found: Mapping[str, Any]) -> Iterator[str]:
         if wrong:
             reports = ", ".join(sorted(wrong))
             yield f"{model}: THREADS DIFFER from the {asked} asked for: {reports}"
-    if found["note"]:
-        yield found["note"]
+    if run["note"]:
+        yield run["note"]
 
 
-def _deviations(same: Mapping[str, Any]) -> str:
+def _deviates(verdict: records.Verdict) -> str:
+    """Return why a class is not the network of the proof."""
+    if "error" in verdict:
+        return str(verdict["error"])
+    return ", ".join(
+        f"{name} {verdict[name]:.0e} (limit {bound:.0e})"
+        for name, bound in verdict["limits"].items()
+        if not verdict[name] <= bound
+    )
+
+
+def _deviations(proved: records.Proof) -> str:
     """Return how near the models are, in each arithmetic."""
+    verdicts = proved["models"].values()
     parts = []
-    for dtype in sorted({v["dtype"] for v in same["models"].values()}, reverse=True):
-        measured = [
-            v
-            for v in same["models"].values()
-            if v["dtype"] == dtype and "error" not in v
-        ]
-        if measured:
-            outputs, gradients, losses = (
-                f"{max(v[name] for v in measured):.0e}"
-                for name in ("outputs_max_rel", "gradient_max_rel", "loss_max_rel")
-            )
+    for dtype in sorted({verdict["dtype"] for verdict in verdicts}, reverse=True):
+        near = [v for v in verdicts if v["dtype"] == dtype and "error" not in v]
+        if near:
+            outputs = max(_outputs(verdict) for verdict in near)
+            gradients = max(verdict["gradient_max_rel"] for verdict in near)
+            losses = max(verdict["loss_max_rel"] for verdict in near)
             parts.append(
-                f"in {dtype}: outputs within {outputs}, gradients within {gradients}, "
-                f"losses of {same['steps']} steps within {losses}"
+                f"in {dtype}: outputs within {outputs:.0e}, gradients within "
+                f"{gradients:.0e}, losses of {proved['steps']} steps within "
+                f"{losses:.0e}"
             )
     return "; ".join(parts) or "as far as any of them could be run"
 
 
-def _list(sizes: list[int]) -> str:
-    return ", ".join(map(str, sizes)) or "none"
+def _outputs(verdict: records.Verdict) -> float:
+    """Return how near a class's outputs are; in schema 1 only the logits', absolute."""
+    schema_2 = "outputs_max_rel" in verdict
+    return verdict["outputs_max_rel"] if schema_2 else verdict["logits_max_abs"]

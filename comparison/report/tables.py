@@ -4,6 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comparison import records
+from comparison.records import Measure
+
+PARTS: dict[str, Measure] = {  # of a trial's time, by the header of their column
+    "import s": "import_seconds",
+    "build s": "build_seconds",
+    "step s": "first_step_seconds",
+    "fit s": "fit_seconds",
+}
 METHODS = ("build", "forward", "train_step", "fit_loop", "predict_logits")
 
 
@@ -36,43 +45,41 @@ class Table:
         return Table(chosen(self.header), [chosen(row) for row in self.rows])
 
 
-def speed(found: Mapping[str, Any]) -> Table:
+def speed(run: records.Run) -> Table:
     """Return accuracy and speed, with ratios to the reference."""
     header = ["model", "test acc.", "train img/s", "ratio", "predict img/s", "ratio"]
     rows = []
-    for model, row in found["summary"].items():
-        cells = [name(found, model)]
+    for model, row in run["summary"].items():
+        cells = [name(run, model)]
         if row["trials"]:
             cells += [
                 _cell(row["test_accuracy"], "{:.2%}"),
                 _cell(row["train_images_per_second"], "{:,.0f}"),
-                _ratio(found, model, "train_images_per_second"),
+                _ratio(run, model, "train_images_per_second"),
                 _cell(row["predict_images_per_second"], "{:,.0f}"),
-                _ratio(found, model, "predict_images_per_second"),
+                _ratio(run, model, "predict_images_per_second"),
             ]
         rows.append(_filled(cells, header))
     return Table(header, rows)
 
 
-def cost(found: Mapping[str, Any]) -> Table:
+def cost(run: records.Run) -> Table:
     """Return the seconds of each part, memory, and lines of code."""
-    seconds = ["import", "build", "first_step", "fit"]
-    header = ["model", *(f"{s.replace('first_', '')} s" for s in seconds)]
-    header += ["peak MB", "lines", "+ own"]
+    header = ["model", *PARTS, "peak MB", "lines", "+ own"]
     rows = []
-    for model, row in found["summary"].items():
-        cells = [name(found, model)]
+    for model, row in run["summary"].items():
+        cells = [name(run, model)]
         if row["trials"]:
-            cells += [_cell(row.get(f"{s}_seconds"), "{:.2f}") for s in seconds]
+            cells += [_cell(row.get(part), "{:.2f}") for part in PARTS.values()]
             cells.append(_cell(row["peak_memory_bytes"], "{:,.0f}", 1e6))
         cells = _filled(cells, header[:-2])
-        counts = found["code"]["classes"][model]
-        lines = [str(counts[kind]["lines"]) for kind in ("class", "with_private")]
-        rows.append(cells + [Cell(number) for number in lines])
+        counts = run["code"]["classes"][model]
+        lines = counts["class"]["lines"], counts["with_private"]["lines"]
+        rows.append(cells + [Cell(str(number)) for number in lines])
     return Table(header, rows)
 
 
-def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
+def count(code: records.Code, titles: Mapping[str, str]) -> Table:
     """Return how long each class is: alone, with its own code, and by method."""
     header = ["class", "lines", "statements", "tokens", "gzip bytes", "+ own", *METHODS]
     rows = []
@@ -84,15 +91,15 @@ def count(code: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
     return Table(header, rows)
 
 
-def name(found: Mapping[str, Any], model: str) -> Cell:
+def name(run: records.Run, model: str) -> Cell:
     """Return a model's title; a user's own, and another network, are marked."""
-    contestant = found["contestants"][model]
-    marks = {"different": "different", "as_written": "as written"}
-    given = [text for mark, text in marks.items() if contestant[mark]]
-    return Cell(contestant["title"], f"({', '.join(given)})" if given else "")
+    contestant = run["contestants"][model]
+    marks = ["different"] * contestant["different"]
+    marks += ["as written"] * contestant["as_written"]
+    return Cell(contestant["title"], f"({', '.join(marks)})" if marks else "")
 
 
-def _cell(spread: Mapping[str, Any] | None, form: str, unit: float = 1) -> Cell:
+def _cell(spread: records.Spread | None, form: str, unit: float = 1) -> Cell:
     """Return a median with its interval in brackets, or its range in parentheses."""
     if spread is None:
         return Cell("-")
@@ -107,11 +114,11 @@ def _cell(spread: Mapping[str, Any] | None, form: str, unit: float = 1) -> Cell:
     )
 
 
-def _ratio(found: Mapping[str, Any], model: str, measure: str) -> Cell:
-    """Return how often a model is as fast as the reference, if that can be said."""
-    if model == found["settings"]["reference"]:
+def _ratio(run: records.Run, model: str, measure: Measure) -> Cell:
+    """Return a model's speed relative to the reference, where there is one."""
+    if model == run["settings"]["reference"]:
         return Cell("1", "reference")
-    ratio = found["summary"][model]["ratios"].get(measure)
+    ratio = run["summary"][model]["ratios"].get(measure)
     if ratio is None:
         return Cell("-")
     cell = _cell(ratio, "{:.2f}")
@@ -120,7 +127,7 @@ def _ratio(found: Mapping[str, Any], model: str, measure: str) -> Cell:
     return Cell(cell.text, f"{cell.detail} no difference shown".strip())
 
 
-def _range(spread: Mapping[str, Any]) -> tuple[float, float]:
+def _range(spread: records.Spread) -> tuple[float, float]:
     return spread["min"], spread["max"]
 
 

@@ -1,18 +1,20 @@
 """The proof that the classes of a run are one network, on the run's own images.
 
-The reference is Skylark's class, with its plain engine, in float64. Every class, in a
+The standard is Skylark's class, with its plain engine, in float64. Every class, in a
 process of its own, is given the same weights and the same images, and must give the
 same outputs of every layer, the same gradient, and the same losses, weights and running
 statistics after epochs of training. Only the contract is used, so any class can be put
 to it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
 from comparison.processes import process
+from comparison.processes.trial import ClassSpec, find_class
+from comparison.records import Deviation, Deviations
 from frameworks.lazy import load
 from frameworks.weights import draw, is_trained, kinds
 
@@ -27,7 +29,7 @@ TRAINING = {
     "random_state": 0,
 }
 # Each distance is relative to the norm of what is compared.
-LIMITS = {
+LIMITS: dict[Deviation, float] = {
     "outputs_max_rel": 1e-10,
     "gradient_max_rel": 1e-8,
     "loss_max_rel": 1e-9,
@@ -37,7 +39,7 @@ LIMITS = {
 FLOOR = 1e-6  # the least norm: a mean that is 0 but for rounding has no relative error
 # For a library that rounds to float32 inside, whatever it is given. Rounding is below a
 # tenth of these; every planted fault of the tests is above, but for rounding itself.
-LIMITS_FLOAT32 = {
+LIMITS_FLOAT32: dict[Deviation, float] = {
     "outputs_max_rel": 1e-5,
     "gradient_max_rel": 1e-5,
     "loss_max_rel": 1e-5,
@@ -48,8 +50,20 @@ LIMITS_FLOAT32 = {
 Evidence = dict[str, np.ndarray]
 
 
-def limits(dtype: str) -> dict[str, float]:
-    """Return how far a class may be from the reference, in its arithmetic."""
+class EvidenceSpec(ClassSpec):
+    """What a child is told: the class, its parameters, the images, and where to write.
+
+    `folder` is the data set's, `file` the evidence's, `dtype` the arithmetic's.
+    """
+
+    folder: str
+    parameters: dict[str, Any]
+    dtype: str
+    file: str
+
+
+def limits(dtype: str) -> dict[Deviation, float]:
+    """Return how far a class may be from the standard, in its arithmetic."""
     return LIMITS if dtype == DTYPE else LIMITS_FLOAT32
 
 
@@ -57,7 +71,7 @@ def gather(
     Model: type,
     X: np.ndarray,
     y: np.ndarray,
-    network: Mapping[str, Any],
+    parameters: dict[str, Any],
     dtype: str = DTYPE,
 ) -> Evidence:
     """Return what a class computes: layers' outputs, gradients, losses and weights.
@@ -68,8 +82,8 @@ def gather(
         One that follows the contract.
     X, y : (n, h, w, c), (n,)
         Images for training, with a last, short batch.
-    network : dict
-        Parameters of its constructor: the sizes of its family, an engine.
+    parameters : dict
+        Of its constructor: the sizes of its family, an engine.
     dtype : str
         Of the class's arithmetic.
 
@@ -79,12 +93,12 @@ def gather(
         `outputs/LAYER`, `gradient/WEIGHT`, `weights/WEIGHT` and `loss/epochs`; and of
         running statistics `state/WEIGHT` after training, `state/WEIGHT, one step`.
     """
-    settings = TRAINING | {"dtype": dtype} | dict(network)
+    parameters = TRAINING | {"dtype": dtype} | parameters
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
 
     # One step of learning rate 1 without momentum moves every weight by its gradient.
     step = {"learning_rate": 1.0, "momentum": 0.0, "epochs": 1, "batch_size": len(X)}
-    model = Model(**settings | step).fit(X, y, importance)
+    model = Model(**parameters | step).fit(X, y, importance)
     weights = _draw(model.get_weights())
     model.set_weights(weights)
     outputs = {name: model.transform(X, name) for name in model.layer_shapes()}
@@ -96,7 +110,7 @@ def gather(
         else:
             evidence[f"state/{name}, one step"] = weight
 
-    model = Model(**settings | {"epochs": EPOCHS}).fit(X, y, importance)
+    model = Model(**parameters | {"epochs": EPOCHS}).fit(X, y, importance)
     for name, weight in model.get_weights().items():
         kind = "weights" if is_trained(name) else "state"
         evidence[f"{kind}/{name}"] = weight
@@ -104,12 +118,12 @@ def gather(
     return evidence
 
 
-def deviations(evidence: Evidence, reference: Evidence) -> dict[str, float]:
-    """Return how far a class is from the reference.
+def deviations(evidence: Evidence, standard: Evidence) -> Deviations:
+    """Return how far a class is from the standard.
 
     Returns
     -------
-    dict of str to float
+    Deviations
         The largest distance of each kind, by the names of LIMITS; and, to be read
         only, `logits_max_abs`, the largest difference of a logit.
 
@@ -120,29 +134,28 @@ def deviations(evidence: Evidence, reference: Evidence) -> dict[str, float]:
     """
     shapes, expected_shapes = (
         {name: array.shape for name, array in arrays.items()}
-        for arrays in (evidence, reference)
+        for arrays in (evidence, standard)
     )
     odd = {name for name, _ in shapes.items() ^ expected_shapes.items()}
     if odd:
         raise ValueError(f"the layers and weights are others: {sorted(odd)}")
     worst = dict.fromkeys(LIMITS, 0.0)
-    for name, expected in reference.items():
-        measure = f"{name.partition('/')[0]}_max_rel"
+    for name, expected in standard.items():
+        measure = cast(Deviation, f"{name.partition('/')[0]}_max_rel")
         size = max(float(np.linalg.norm(expected)), FLOOR)
         distance = np.linalg.norm(evidence[name] - expected) / size
         worst[measure] = float(np.maximum(worst[measure], distance))  # NaN stays
-    logits = evidence["outputs/output"] - reference["outputs/output"]
-    return worst | {"logits_max_abs": float(np.abs(logits).max())}
+    logits = evidence["outputs/output"] - standard["outputs/output"]
+    return cast(Deviations, worst | {"logits_max_abs": float(np.abs(logits).max())})
 
 
-def verdict(worst: Mapping[str, float], dtype: str = DTYPE) -> bool:
+def within_limits(worst: Deviations, dtype: str = DTYPE) -> bool:
     """Return whether every deviation is within its limit; NaN is not."""
     return all(worst[name] <= limit for name, limit in limits(dtype).items())
 
 
-def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
+def _gather(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
     """Write one class's evidence to a file: the work of a child process."""
-    from comparison.processes.trial import find_class
     from data import Dataset
 
     if spec["framework"]:
@@ -150,8 +163,8 @@ def _gather(spec: Mapping[str, Any], emit: Callable[..., None]) -> None:
     dataset = Dataset.open(spec["folder"])
     rows = _rows(dataset.y_train)
     X, y = dataset.x_train[rows], dataset.y_train[rows]
-    found: Any = gather(find_class(spec), X, y, spec["network"], spec["dtype"])
-    np.savez(spec["file"], **found)
+    evidence: Any = gather(find_class(spec), X, y, spec["parameters"], spec["dtype"])
+    np.savez(spec["file"], **evidence)
 
 
 def _rows(y: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ within rounds, never across.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.stats import bootstrap
+
+from comparison import records
 
 CONFIDENCE = 0.95
 # With n rounds that all agree, chance alone gives the same signs once in 2^(n-1): 1 in
@@ -20,7 +21,7 @@ MIN_ROUNDS = 6
 MAX_FLIPS = 2**14  # all of them up to 14 rounds, and so many random ones beyond
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
+def spread(values: Sequence[float]) -> records.Spread:
     """Return the median, the smallest, the largest and the interval of the median.
 
     The interval is a percentile bootstrap of 95 %; None for less than MIN_ROUNDS.
@@ -33,7 +34,7 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def compare(ratios: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
+def compare(ratios: Sequence[Sequence[float]]) -> list[records.Ratio]:
     """Return for each rival the spread of its ratios, and whether they differ from 1.
 
     Parameters
@@ -43,18 +44,18 @@ def compare(ratios: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
+    list of records.Ratio
         A spread with `p_value` and `differs`: whether the interval excludes 1 and, of
         all rivals together, at most 5 % of such claims would be made by chance.
     """
     p_values = simultaneous_p_values(np.log(np.array(ratios).T))
-    found = []
+    compared: list[records.Ratio] = []
     for values, p in zip(ratios, p_values, strict=True):
-        row = spread(values)
-        low, high = row["interval"] or (0, np.inf)
+        ratio = spread(values)
+        low, high = ratio["interval"] or (0, np.inf)
         differs = not low <= 1 <= high and p <= 1 - CONFIDENCE
-        found.append(row | {"p_value": float(p), "differs": bool(differs)})
-    return found
+        compared.append({**ratio, "p_value": float(p), "differs": bool(differs)})
+    return compared
 
 
 def simultaneous_p_values(differences: np.ndarray) -> np.ndarray:
@@ -98,11 +99,11 @@ def _signs(rounds: int) -> np.ndarray:
 def _interval(values: Sequence[float]) -> tuple[float, float]:
     if min(values) == max(values):
         return values[0], values[0]
-    found = bootstrap(
+    interval = bootstrap(
         [values],
         np.median,
         confidence_level=CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)

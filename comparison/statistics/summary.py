@@ -1,11 +1,13 @@
 """From trials to one row a model: medians, intervals, and ratios to a reference."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
+from comparison import records
+from comparison.records import Measure
 from comparison.statistics import significance
 
-MEASURES = {
+MEASURES: dict[Measure, tuple[str, ...]] = {
     "test_accuracy": ("test_accuracy",),
     "train_accuracy": ("train_accuracy",),
     "train_images_per_second": ("images_per_second", "train"),
@@ -17,29 +19,25 @@ MEASURES = {
     "predict_seconds": ("seconds", "predict"),
     "peak_memory_bytes": ("peak_memory_bytes",),
 }
-SPEEDS = ("train_images_per_second", "predict_images_per_second")
-
-Trial = Mapping[str, Any]
+SPEEDS: tuple[Measure, ...] = ("train_images_per_second", "predict_images_per_second")
 
 
 def summarise(
-    models: Iterable[str], trials: Iterable[Trial], reference: str
-) -> dict[str, dict[str, Any]]:
+    models: Iterable[str], trials: Iterable[records.Trial], reference: str
+) -> dict[str, records.Row]:
     """Return one row a model.
 
     Parameters
     ----------
     models : iterable of str
-    trials : iterable of dict
+    trials : iterable of records.Trial
     reference : str
         The model that speeds are compared with, round by round.
 
     Returns
     -------
-    dict
-        For each model: `trials` (how many finished), `error` (the first, or None), each
-        of MEASURES as a `significance.spread`, `parameters`, and `ratios`: for each of
-        SPEEDS what `significance.compare` gives, where there are rounds in common.
+    dict of str to records.Row
+        Ratios are those of SPEEDS, where there are rounds in common.
     """
     trials = list(trials)
     rows = {model: _row([t for t in trials if t["model"] == model]) for model in models}
@@ -49,12 +47,12 @@ def summarise(
     return rows
 
 
-def _row(trials: list[Trial]) -> dict[str, Any]:
+def _row(trials: list[records.Trial]) -> records.Row:
     """Return one model's row, without ratios yet."""
     finished = [trial for trial in trials if trial["status"] == "ok"]
     errors = [trial["error"] for trial in trials if trial["error"]]
-    row: dict[str, Any] = {"trials": len(finished), "ratios": {}}
-    row["error"] = errors[0] if errors else None
+    error = errors[0] if errors else None
+    row: records.Row = {"trials": len(finished), "ratios": {}, "error": error}
     for measure in MEASURES:
         values = [_value(trial, measure) for trial in finished]
         known = [value for value in values if value is not None]
@@ -66,8 +64,8 @@ def _row(trials: list[Trial]) -> dict[str, Any]:
 
 
 def _ratios(
-    models: Iterable[str], trials: list[Trial], measure: str, reference: str
-) -> dict[str, dict[str, Any]]:
+    models: Iterable[str], trials: list[records.Trial], measure: Measure, reference: str
+) -> dict[str, records.Ratio]:
     """Return each rival's ratios to the reference, over the rounds all finished."""
     rounds: dict[str, dict[int, float]] = {model: {} for model in models}
     for trial in trials:
@@ -85,7 +83,7 @@ def _ratios(
     return dict(zip(rivals, significance.compare(ratios), strict=True))
 
 
-def _value(trial: Trial, measure: str) -> Any:
+def _value(trial: records.Trial, measure: Measure) -> Any:
     value: Any = trial
     for key in MEASURES[measure]:
         value = value[key]

@@ -9,10 +9,15 @@ import signal
 import time
 
 from models import Skylark_CNN
+from networks.resnet import Skylark_ResNet
 
 
 class Subclass(Skylark_CNN):
     """Another name for the same network."""
+
+
+class DeepSubclass(Skylark_ResNet):
+    """Another name for the same deep network."""
 
 
 class Linear(Skylark_CNN):

@@ -54,8 +54,8 @@ def test_one_model(skylark_run):
     assert done.returncode == 0, done.stderr
     assert "Skylark_CNN" in done.stdout
     assert "skylark seed 0 epoch 2" in done.stdout
-    found = results.read(folder)
-    assert set(found) >= {
+    run = results.read(folder)
+    assert set(run) >= {
         "schema",
         "command",
         "environment",
@@ -66,9 +66,9 @@ def test_one_model(skylark_run):
         "trials",
         "summary",
     }
-    assert found["dataset"]["image_shape"] == [8, 8, 1]
-    assert found["sameness"]["passed"]
-    (trial,) = found["trials"]
+    assert run["dataset"]["image_shape"] == [8, 8, 1]
+    assert run["sameness"]["passed"]
+    (trial,) = run["trials"]
     assert trial.keys() >= TRIAL
     assert set(trial["seconds"]) == {"import", "build", "first_step", "fit", "predict"}
     assert trial["parameters"] == 3 * 3 * 8 + 8 + 3 * 3 * 8 * 10 + 10
@@ -94,11 +94,11 @@ def test_the_folder_of_a_run_is_not_overwritten(skylark_run):
 
 def test_resume_runs_what_is_missing(skylark_run, tmp_path):
     _, folder = skylark_run
-    found = results.read(folder)
-    kept = found["trials"][0]
-    found["settings"]["seeds"] = 2
-    found["settings"]["models"] = ["skylark"]
-    results.write(tmp_path, found)
+    run = results.read(folder)
+    kept = run["trials"][0]
+    run["settings"]["seeds"] = 2
+    run["settings"]["models"] = ["skylark"]
+    results.write(tmp_path, run)
     done = compare("--resume", tmp_path)
     assert done.returncode == 0, done.stderr
     trials = results.read(tmp_path)["trials"]
@@ -120,13 +120,13 @@ def test_resume_refuses_what_was_begun_elsewhere(skylark_run, tmp_path):
         ("code", "version"): "the code of the classes is not what",
         ("environment", "cpu"): "the cpu here is not what",
     }.items():
-        found = results.read(folder)
-        found[where[0]][where[1]] = "another"
-        results.write(tmp_path, found)
+        run = results.read(folder)
+        run[where[0]][where[1]] = "another"
+        results.write(tmp_path, run)
         done = compare("--resume", tmp_path)
         assert done.returncode == 2
         assert sentence in done.stderr
-        assert results.read(tmp_path) == found
+        assert results.read(tmp_path) == run
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_wrong_use(options, sentence):
 def test_all_four(tmp_path):
     done = compare(*QUICK, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = results.read(tmp_path / "out")
-    trials = found["trials"]
+    run = results.read(tmp_path / "out")
+    trials = run["trials"]
     assert [t["model"] for t in trials] == ["skylark", "keras", "torch", "tf"]
     accuracies = [trial["test_accuracy"] for trial in trials]
     assert np.ptp(accuracies) <= 1 / 360
-    assert found["sameness"]["passed"]
-    for verdict in found["sameness"]["models"].values():
+    assert run["sameness"]["passed"]
+    for verdict in run["sameness"]["models"].values():
         assert verdict["logits_max_abs"] < 1e-10
     for line in ("Keras_CNN", "Torch_CNN", "TF_CNN", "proved to be one network"):
         assert line in done.stdout
@@ -251,10 +251,10 @@ def test_results_are_replaced_in_one_step(tmp_path):
 
 def test_a_failed_proof_is_said(skylark_run):
     _, folder = skylark_run
-    found = json.loads((folder / "results.json").read_text())
-    found["sameness"]["passed"] = False
-    found["sameness"]["models"]["skylark"] |= {"passed": False, "loss_max_rel": 0.5}
-    passed, sentence = sentences.proof(found)
+    run = json.loads((folder / "results.json").read_text())
+    run["sameness"]["passed"] = False
+    run["sameness"]["models"]["skylark"] |= {"passed": False, "loss_max_rel": 0.5}
+    passed, sentence = sentences.proof(run)
     assert not passed
     assert sentence.endswith("skylark: loss_max_rel 5e-01 (limit 1e-09)")
 

@@ -48,7 +48,7 @@ def mine(tmp_path):
     return tmp_path
 
 
-def run(folder, *options):
+def compare_in(folder, *options):
     """Run compare.py from a user's own folder."""
     return subprocess.run(
         [sys.executable, str(ROOT / "compare.py"), *map(str, options)],
@@ -62,14 +62,14 @@ def run(folder, *options):
 
 def test_a_users_class_is_found_from_the_current_folder(mine):
     models = ["--models", "skylark", "near.net:Net"]
-    done = run(mine, *SKYLARK, *models, "--out", mine / "out")
+    done = compare_in(mine, *SKYLARK, *models, "--out", mine / "out")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = results.read(mine / "out")
-    first, second = found["trials"]
+    run = results.read(mine / "out")
+    first, second = run["trials"]
     assert second["status"] == "ok"
     assert second["test_accuracy"] == first["test_accuracy"]
     assert set(second["seconds"]) == set(first["seconds"])
-    assert found["sameness"]["models"]["near.net:Net"]["passed"]
+    assert run["sameness"]["models"]["near.net:Net"]["passed"]
     for output in ("table.md", "table.csv", "table.tex"):
         text = (mine / "out" / output).read_text()
         assert "net:Net" in text
@@ -171,13 +171,13 @@ def test_keras_on_other_backends(tmp_path):
     models = ["--models", "skylark", "keras:torch", "keras:jax"]
     done = compare(*QUICK, *models, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = results.read(tmp_path / "out")
-    first, torch, jax = found["trials"]
+    run = results.read(tmp_path / "out")
+    first, torch, jax = run["trials"]
     assert torch["status"] == "ok"
     assert torch["threads"]["torch"] == 1
     assert "tensorflow" not in torch["threads"]
     assert torch["test_accuracy"] == pytest.approx(first["test_accuracy"], abs=1 / 360)
-    assert found["sameness"]["models"]["keras:torch"]["dtype"] == "float32"
+    assert run["sameness"]["models"]["keras:torch"]["dtype"] == "float32"
     assert "in float32: outputs within" in done.stdout
     if jax["status"] != "ok":
         assert jax["status"] == "skipped"
@@ -205,7 +205,7 @@ def test_names():
 
 def test_a_file_that_is_no_python(mine):
     (mine / "near" / "net.py").write_text("class Net(:\n")
-    done = run(mine, "--models", "near.net:Net")
+    done = compare_in(mine, "--models", "near.net:Net")
     assert done.returncode == 2
     assert "is not Python" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_python(mine):
 
 def test_float32_limits_catch_what_is_no_rounding():
     worst = {name: limit * 1.01 for name, limit in evidence.LIMITS_FLOAT32.items()}
-    assert not evidence.verdict(worst, "float32")
-    assert not evidence.verdict(dict.fromkeys(worst, np.nan), "float32")
-    assert evidence.verdict(dict.fromkeys(worst, 1e-6), "float32")
-    assert not evidence.verdict(dict.fromkeys(worst, 1e-6))
+    assert not evidence.within_limits(worst, "float32")
+    assert not evidence.within_limits(dict.fromkeys(worst, np.nan), "float32")
+    assert evidence.within_limits(dict.fromkeys(worst, 1e-6), "float32")
+    assert not evidence.within_limits(dict.fromkeys(worst, 1e-6))

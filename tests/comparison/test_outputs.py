@@ -14,7 +14,7 @@ from rich.console import Console
 
 from comparison import results
 from comparison.counting.code_length import ROOT
-from comparison.processes import environment
+from comparison.processes import resources
 from comparison.report import beside, outputs, sentences, terminal
 from comparison.report.live import Live
 from comparison.report.tables import Cell, Table
@@ -64,10 +64,13 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
             "image_shape": [8, 8, 1],
         },
         "note": None,
+        "network": {
+            "name": "seed",
+            "family": "cnn",
+            "sizes": {"filters": [8], "hidden_units": []},
+        },
         "settings": {
             "models": list(MODELS),
-            "filters": [8],
-            "hidden_units": [],
             "epochs": 2,
             "batch_size": 64,
             "learning_rate": 0.01,
@@ -103,12 +106,12 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
 
 
 @pytest.fixture
-def found():
+def run():
     return made_up(8)
 
 
-def test_only_a_shown_difference_is_bold(found):
-    text = outputs.markdown(found)
+def test_only_a_shown_difference_is_bold(run):
+    text = outputs.markdown(run)
     net, torch = (
         next(line for line in text.splitlines() if line.startswith(f"| {name}"))
         for name in ("b:Net", "Torch_CNN")
@@ -130,8 +133,8 @@ def test_with_few_seeds_nothing_is_bold():
     assert "291 (288 to 309) | 2.91 (2.77 to 3.12)" in text
 
 
-def test_latex_escapes_and_sets_rules(found):
-    text = outputs.latex(found)
+def test_latex_escapes_and_sets_rules(run):
+    text = outputs.latex(run)
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
     assert r"A \& B\_C" in text
     assert r"95 \%" in text
@@ -143,10 +146,10 @@ def test_latex_escapes_and_sets_rules(found):
         assert [row.count("&") for row in rows] == [columns - 1] * 3
 
 
-def test_csv_has_unrounded_numbers(found):
-    rows = list(csv.DictReader(io.StringIO(outputs.comma_separated(found))))
+def test_csv_has_unrounded_numbers(run):
+    rows = list(csv.DictReader(io.StringIO(outputs.comma_separated(run))))
     assert [row["model"] for row in rows] == list(MODELS)
-    ratio = found["summary"]["torch"]["ratios"]["train_images_per_second"]
+    ratio = run["summary"]["torch"]["ratios"]["train_images_per_second"]
     assert float(rows[1]["train_images_per_second_ratio"]) == ratio["median"]
     assert float(rows[1]["train_images_per_second_ratio_low"]) == ratio["interval"][0]
     assert [row["train_images_per_second_differs"] for row in rows] == [
@@ -157,8 +160,8 @@ def test_csv_has_unrounded_numbers(found):
     assert [row["different"] for row in rows] == ["False", "False", "True"]
 
 
-def test_bibtex_has_version_date_and_lengths(found):
-    text = outputs.bibtex(found)
+def test_bibtex_has_version_date_and_lengths(run):
+    text = outputs.bibtex(run)
     assert "version = {1.2.3}" in text
     assert "date = {2026-02-03}" in text
     assert r"Skylark\_CNN 10, Torch\_CNN 10" in text
@@ -172,30 +175,30 @@ def test_citation_is_of_this_version():
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
 
 
-def test_brackets_are_printed_not_read_as_markup(found):
+def test_brackets_are_printed_not_read_as_markup(run):
     console = Console(width=80, record=True, file=io.StringIO())
-    terminal.show(found, console)
+    terminal.show(run, console)
     text = " ".join(console.export_text().split())
     assert "median [bootstrap 95 % interval]" in text
 
 
 @pytest.mark.parametrize("width", [80, 200])
-def test_two_runs_fit_side_by_side(found, width):
-    for model, contestant in found["contestants"].items():
+def test_two_runs_fit_side_by_side(run, width):
+    for model, contestant in run["contestants"].items():
         contestant |= {"title": f"package.module:{model}", "different": True}
     console = Console(width=width, record=True, file=io.StringIO())
-    terminal.show_table(beside.table(found, found), console)
+    terminal.show_table(beside.table(run, run), console)
     words = " ".join(console.export_text().split())
     assert "(different" in words
     assert words.count("img/s 1") + words.count("img/s 2") == 4
-    for row in beside.table(found, found).rows:
+    for row in beside.table(run, run).rows:
         assert words.count(row[-1].text) >= 2  # of the first run, and of the second
 
 
 @pytest.mark.parametrize("width", [80, 200])
-def test_tables_fit(found, width):
+def test_tables_fit(run, width):
     console = Console(width=width, record=True, file=io.StringIO())
-    terminal.show(found, console)
+    terminal.show(run, console)
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
@@ -213,33 +216,33 @@ def test_the_last_column_is_not_cut_off():
     assert lines[3][-2:] == ["62", "1007"]
 
 
-def test_two_runs_side_by_side(found):
+def test_two_runs_side_by_side(run):
     other = made_up(8, speeds=(50.0, 300.0, 101.0))
     other["environment"]["cpu"] = "D"
     other["settings"]["epochs"] = 3
-    table = beside.table(found, other)
+    table = beside.table(run, other)
     assert [cell.text for cell in table.rows[0][3:5]] == ["100", "50"]
-    assert list(beside.differences(found, other)) == [
+    assert list(beside.differences(run, other)) == [
         "environment.cpu: A & B_C and D",
         "settings.epochs: 2 and 3",
     ]
-    assert list(beside.differences(found, found)) == []
+    assert list(beside.differences(run, run)) == []
 
 
-def test_shown_again_it_is_the_same(found, tmp_path):
-    results.write(tmp_path, found)
+def test_shown_again_it_is_the_same(run, tmp_path):
+    results.write(tmp_path, run)
     done = compare("--show", tmp_path)
     assert done.returncode == 0, done.stderr
     console = Console(width=80, record=True, file=io.StringIO())
-    terminal.show(found, console)
+    terminal.show(run, console)
     assert done.stdout == console.export_text()
 
 
-def test_what_went_wrong_is_said(found):
-    found["summary"]["torch"]["error"] = "crashed (SIGSEGV)"
-    found["trials"][0]["threads"] = {"openblas": 3}
-    found["note"] = "These are DIGITS"
-    assert list(sentences.problems(found)) == [
+def test_what_went_wrong_is_said(run):
+    run["summary"]["torch"]["error"] = "crashed (SIGSEGV)"
+    run["trials"][0]["threads"] = {"openblas": 3}
+    run["note"] = "These are DIGITS"
+    assert list(sentences.problems(run)) == [
         "torch: crashed (SIGSEGV)",
         "skylark: THREADS DIFFER from the 2 asked for: openblas uses 3",
         "These are DIGITS",
@@ -251,10 +254,7 @@ def test_a_graphics_card_is_written_down(tmp_path):
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 550.54'\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    code = (
-        "from comparison.processes import environment\n"
-        "print(environment.describe(1)['gpu'])\n"
-    )
+    code = "from comparison import environment\nprint(environment.describe(1)['gpu'])\n"
     path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -271,13 +271,13 @@ def test_memory_is_the_process_own():
     """A parent with 300 MB more does not make its child heavier."""
     ballast = bytearray(300_000_000)
     code = (
-        "from comparison.processes import environment\n"
-        "print(environment.peak_memory_bytes())\n"
+        "from comparison.processes import resources\n"
+        "print(resources.peak_memory_bytes())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
-    assert int(done.stdout) < 100e6 < len(ballast) < environment.peak_memory_bytes()
+    assert int(done.stdout) < 100e6 < len(ballast) < resources.peak_memory_bytes()
 
 
 def watch(width, **options):

@@ -66,10 +66,10 @@ def test_tensorflow_takes_its_threads_from_the_environment(run):
     """What it says is 0; the threads of its pool have a name."""
     events, _ = run("""
     import tensorflow
-    from comparison.processes import environment
+    from comparison.processes import resources
     tensorflow.zeros(1)
-    emit("counted", threads=environment.thread_names().count("tf_Compute"))
-    emit("reported", threads=environment.threads_in_use())
+    emit("counted", threads=resources.thread_names().count("tf_Compute"))
+    emit("reported", threads=resources.threads_in_use())
     """)
     counted, reported = events
     assert counted["threads"] == 2

@@ -36,7 +36,7 @@ def test_the_classes_are_one_network(Model, network, images):
     settings = NETWORKS[network]
     found = gather(Model, images, **settings)
     worst = evidence.deviations(found, gather(Skylark_CNN, images, **settings))
-    assert evidence.verdict(worst), worst
+    assert evidence.within_limits(worst), worst
 
 
 def marked(faults, classes):
@@ -58,10 +58,10 @@ def test_every_planted_fault_is_caught(Fault, images):
     reference = gather(Skylark_CNN, images)
     worst = evidence.deviations(gather(Fault, images), reference)
     caught = [name for name, limit in evidence.LIMITS.items() if worst[name] > limit]
-    assert not evidence.verdict(worst)
+    assert not evidence.within_limits(worst)
     assert caught[0] == FAULTS[Fault]
     if Fault is not Rounded:  # which is what float32 would do
-        assert not evidence.verdict(worst, "float32")
+        assert not evidence.within_limits(worst, "float32")
 
 
 def names(*models):
@@ -82,7 +82,7 @@ class TestResNet:
     def test_the_classes_are_one_network(self, name, reference, images):
         found = gather(resnet.MODELS[name], images, **self.SIZES)
         worst = evidence.deviations(found, reference)
-        assert evidence.verdict(worst), worst
+        assert evidence.within_limits(worst), worst
         assert worst["state_max_rel"] < 1e-12
 
     @pytest.mark.parametrize("Fault", marked(RESNET_FAULTS, resnet.MODELS))
@@ -96,4 +96,4 @@ class TestResNet:
 def test_nan_is_no_proof(images):
     reference = gather(Skylark_CNN, images)
     broken = reference | {"loss/epochs": reference["loss/epochs"] * np.nan}
-    assert not evidence.verdict(evidence.deviations(broken, reference))
+    assert not evidence.within_limits(evidence.deviations(broken, reference))

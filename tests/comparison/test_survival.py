@@ -26,7 +26,7 @@ trials = []
 print("ready", flush=True)
 while True:
     trials = trials[-300:] + [{"number": len(trials)}] * 20
-    results.write(Path(sys.argv[1]), {"schema": 1, "trials": trials, "end": True})
+    results.write(Path(sys.argv[1]), {"schema": 2, "trials": trials, "end": True})
 """
 OWN = "tests.comparison.own_classes"
 

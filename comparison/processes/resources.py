@@ -1,29 +1,9 @@
-"""Where a run took place: what is needed in order to believe its numbers."""
+"""What a process has and uses: cores, memory, threads."""
 
 import contextlib
 import os
-import platform
-import shutil
-import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "torch", "jax")
-
-
-def describe(threads: int) -> dict[str, Any]:
-    """Return python, os, cpu, cores, threads, gpu and package versions."""
-    return {
-        "python": platform.python_version(),
-        "os": f"{platform.system()} {platform.release()}",
-        "cpu": _cpu(),
-        "cores": cores(),
-        "threads": threads,
-        "gpu": _gpu(),
-        "packages": {name: _version(name) for name in PACKAGES},
-    }
 
 
 def cores() -> int:
@@ -59,18 +39,18 @@ def threads_in_use() -> dict[str, int]:
     """
     from threadpoolctl import threadpool_info
 
-    found = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
+    threads = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
     if torch := sys.modules.get("torch"):
-        found["torch"] = torch.get_num_threads()
+        threads["torch"] = torch.get_num_threads()
     if tensorflow := sys.modules.get("tensorflow"):
         says = tensorflow.config.threading
         inside = says.get_intra_op_parallelism_threads()
         beside = says.get_inter_op_parallelism_threads()
-        found["tensorflow"] = inside or _variable("TF_NUM_INTRAOP_THREADS")
+        threads["tensorflow"] = inside or _variable("TF_NUM_INTRAOP_THREADS")
         beside = beside or _variable("TF_NUM_INTEROP_THREADS")
         counted = thread_names().count("tf_Compute")
-        found["tensorflow inter-op"] = min(beside, counted or beside)
-    return found
+        threads["tensorflow inter-op"] = min(beside, counted or beside)
+    return threads
 
 
 def _variable(name: str) -> int:
@@ -85,34 +65,3 @@ def thread_names() -> list[str]:
         with contextlib.suppress(OSError):  # one that has just ended
             names.append(task.read_text().strip())
     return names
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _gpu() -> str | None:
-    """Return the graphics cards that NVIDIA's driver sees, and its version."""
-    if shutil.which("nvidia-smi") is None:
-        return None
-    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(
-            query, capture_output=True, text=True, timeout=20, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    cards = answer.stdout.strip().splitlines()
-    return "; ".join(card.replace(", ", " driver ") for card in cards) or None
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -1,0 +1,212 @@
+"""The settings of a run, each declared once: its option, its default, its wording."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints
+
+import data
+from comparison import contestants
+from comparison.processes.resources import cores
+from models import MODELS
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a setting is given, explained, and put into words.
+
+    Parameters
+    ----------
+    group : str
+        Under which --help lists it, and captions name it.
+    help : str
+        What it is; --help adds the default.
+    default : object
+        Its value where it is not given.
+    caption : str
+        Its words in a caption, as "batch {}".
+    otherwise : str or None
+        What --help calls the default; None: its value.
+    metavar : str or None
+        What --help calls a value; None: by its type.
+    read : callable or None
+        Reads a value, with ArgumentTypeError for a wrong one; None: by its type.
+    choices : sequence of str or None
+        The only values.
+    """
+
+    group: str
+    help: str
+    default: Any = None
+    caption: str = ""
+    otherwise: str | None = None
+    metavar: str | None = None
+    read: Callable[[str], Any] | None = None
+    choices: Sequence[str] | None = None
+
+
+def whole(text: str) -> int:
+    """Return a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
+    return number
+
+
+class Settings(TypedDict):
+    """The settings as results.json keeps them; a run that is resumed has the same.
+
+    The annotations declare the options: name and type are the setting's own.
+    """
+
+    models: Annotated[
+        list[str],
+        Option(
+            "models",
+            f"{', '.join(contestants.NAMES)}, or package.module:Class, your own class",
+            default=list(MODELS),
+            otherwise=" ".join(MODELS),
+        ),
+    ]
+    reference: Annotated[
+        str, Option("models", "speeds are compared with", otherwise="first")
+    ]
+    allow_different: Annotated[
+        bool,
+        Option(
+            "models",
+            "compare a class of your own that is another network, and mark it",
+            default=False,
+        ),
+    ]
+    dataset: Annotated[
+        str,
+        Option(
+            "images",
+            f"{', '.join(data.NAMES)}; a file with x_train, y_train, x_test, y_test; "
+            "or a folder with train/CLASS/* and test/CLASS/*",
+            otherwise="cifar10, or digits where that cannot be reached",
+            metavar="NAME|FILE.npz|FOLDER",
+        ),
+    ]
+    image_size: Annotated[
+        list[int] | None,
+        Option(
+            "images",
+            "to which the images of a folder are scaled",
+            otherwise="their own",
+            metavar="N|HxW",
+            read=data.image_size,
+        ),
+    ]
+    train_size: Annotated[
+        int | None, Option("images", "train on the first N images", otherwise="all")
+    ]
+    test_size: Annotated[
+        int | None, Option("images", "test on the first N images", otherwise="all")
+    ]
+    epochs: Annotated[
+        int, Option("training", "passes over the training images", 5, "{} epochs")
+    ]
+    batch_size: Annotated[int, Option("training", "images a step", 64, "batch {}")]
+    learning_rate: Annotated[
+        float, Option("training", "of SGD", 0.01, "learning rate {:g}")
+    ]
+    momentum: Annotated[float, Option("training", "of SGD", 0.9, "momentum {:g}")]
+    init: Annotated[
+        str,
+        Option(
+            "training",
+            "initial weights: the same for all, or each framework's own",
+            default="shared",
+            caption="{} initial weights",
+            choices=["shared", "native"],
+        ),
+    ]
+    seeds: Annotated[int, Option("run", "how many: 0, 1, ...", default=3)]
+    threads: Annotated[
+        int, Option("run", "for every framework", cores(), "threads: {}")
+    ]
+    device: Annotated[
+        str,
+        Option(
+            "run",
+            "where the frameworks compute",
+            default="auto",
+            caption="device {}",
+            choices=["auto", "cpu", "cuda"],
+        ),
+    ]
+
+
+_TYPES = get_type_hints(Settings)
+OPTIONS: dict[str, Option] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+_READ: dict[type, tuple[Callable[[str], Any], str]] = {
+    int: (whole, "N"),
+    float: (float, "X"),
+    str: (str, "NAME"),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each setting; one that is not given is left out."""
+    groups = {}
+    for name, option in OPTIONS.items():
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        groups[option.group].add_argument(
+            flag(name), default=argparse.SUPPRESS, **_arguments(name)
+        )
+
+
+def given(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given as options."""
+    return {name: value for name, value in vars(options).items() if name in OPTIONS}
+
+
+def complete(chosen: Mapping[str, Any]) -> Settings:
+    """Return all settings: the chosen ones, and the defaults of the others."""
+    defaults: Any = {name: option.default for name, option in OPTIONS.items()}
+    settings: Settings = defaults | chosen
+    return settings
+
+
+def in_words(settings: Settings, group: str) -> str:
+    """Return a group's settings as captions name them: "5 epochs, batch 64"."""
+    values: Mapping[str, Any] = settings
+    return ", ".join(
+        option.caption.format(values[name])
+        for name, option in OPTIONS.items()
+        if option.group == group and option.caption
+    )
+
+
+def constructor(settings: Settings) -> dict[str, Any]:
+    """Return the parameters of the classes' constructors, but for the network's."""
+    values: Mapping[str, Any] = settings
+    names = [name for name, option in OPTIONS.items() if option.group == "training"]
+    return {name: values[name] for name in [*names, "device"]}
+
+
+def flag(name: str) -> str:
+    """Return the option of a setting, as it is written."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _arguments(name: str) -> dict[str, Any]:
+    """Return what `add_argument` is given for a setting."""
+    option, kind = OPTIONS[name], _TYPES[name]
+    default = option.default if option.otherwise is None else option.otherwise
+    if kind is bool:
+        return {"action": "store_true", "help": option.help}
+    read, metavar = _READ.get((get_args(kind) or (kind,))[0], (str, "NAME"))
+    return {
+        "help": f"{option.help} (default: {default})",
+        "type": option.read or read,
+        "metavar": None if option.choices else option.metavar or metavar,
+        "nargs": "+" if get_origin(kind) is list else None,
+        "choices": option.choices,
+    }
