@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparison.processes.trial import ClassSpec
+from frameworks import engines
 from frameworks.engines import ENGINES
 from models import MODELS
 
@@ -48,6 +49,8 @@ class Contestant:
         A user's own class.
     further : tuple of str
         Dotted modules that are counted with it, besides what it imports by name.
+    engine : str or None
+        The engine of Skylark's that computes it.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Contestant:
     dtype: str = "float64"
     foreign: bool = False
     further: tuple[str, ...] = ()
+    engine: str | None = None
 
     @property
     def class_name(self) -> str:
@@ -120,9 +124,16 @@ def find(name: str, classes: Mapping[str, type] = MODELS) -> Contestant:
             dtype="float64" if backend == "tensorflow" else "float32",
         )
     if model == "skylark":
-        engine = variant or Model().engine
-        common["further"] = (ENGINES[engine],)
+        engine = _engine(Model, variant or Model().engine)
+        common |= {"engine": engine, "further": (ENGINES[engine],)}
     return Contestant(**common, parameters={"engine": variant} if variant else {})
+
+
+def _engine(Model: Any, asked: str) -> str:
+    """Return the engine that computes a class's network; the sizes do not matter."""
+    model = Model()
+    model.image_shape_, model.classes_ = (32, 32, 3), range(10)
+    return engines.runs(asked, model.network())
 
 
 def _foreign(name: str) -> Contestant:

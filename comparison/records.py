@@ -55,8 +55,9 @@ class Dataset(TypedDict):
 
 
 # One that is compared, by its class "module:Name". `parameters` of its constructor and
-# variables of its `environment` are further ones; `as_written` is a user's own class,
-# `different` another network that was allowed. (A class body takes no key "class".)
+# variables of its `environment` are further ones; `engine` is the one of Skylark's that
+# computes it; `as_written` is a user's own class, `different` another network that was
+# allowed. (A class body takes no key "class".)
 Contestant = TypedDict(
     "Contestant",
     {
@@ -64,6 +65,7 @@ Contestant = TypedDict(
         "class": str,
         "parameters": dict[str, str],
         "environment": dict[str, str],
+        "engine": NotRequired[str | None],  # from schema 2 on
         "as_written": bool,
         "different": bool,
     },

@@ -63,6 +63,7 @@ def about(contestant: Contestant) -> records.Contestant:
         "class": contestant.path,
         "parameters": contestant.parameters,
         "environment": contestant.environment,
+        "engine": contestant.engine,
         "as_written": contestant.foreign,
         "different": False,
     }

@@ -155,7 +155,10 @@ class Torch_ResNet(ResNet, Torch_CNN):
                 self.conv2, self.norm2 = conv(f, f, 3), batch_norm_2d(f)
                 self.shortcut = nn.Identity()
                 if projects:
-                    around = {"conv": conv(c, f, 1, stride), "norm": batch_norm_2d(f)}
+                    # A window of 1 picks every second pixel, as a stride of 2 would: with
+                    # that, PyTorch 2.15 on a CPU corrupts memory if channels are few
+                    around = {"pixels": nn.AvgPool2d(1, stride), "conv": conv(c, f, 1)}
+                    around["norm"] = batch_norm_2d(f)
                     self.shortcut = nn.Sequential(OrderedDict(around))
 
             def forward(self, x):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from comparison import network, records
 from comparison.settings import in_words
 from comparison.statistics.significance import MIN_ROUNDS
+from models import Skylark_CNN
 
 
 def conditions(run: records.Run) -> str:
@@ -18,8 +19,19 @@ def conditions(run: records.Run) -> str:
         f"{data['test']:,} for testing); {network.in_words(run['network'])}, "
         f"{in_words(settings, 'training')}. {statistics(settings['seeds'])} "
         f"{env['cpu']}, {gpu}{in_words(settings, 'run')}, Python {env['python']}, "
-        f"{', '.join(packages)}. {clock(settings['epochs'])} "
+        f"{', '.join(packages)}. {clock(settings['epochs'])} {_engines(run)}"
         "lines: of the class; + own: with the code that only it uses."
+    )
+
+
+def _engines(run: records.Run) -> str:
+    """Return which engine computes a model, where that is not the one asked for."""
+    default = Skylark_CNN().engine
+    return "".join(
+        f"{c['title']} is computed by engine {c['engine']}: "
+        f"{c['parameters'].get('engine', default)} does not have all its layers. "
+        for c in run["contestants"].values()
+        if c.get("engine") not in (None, c["parameters"].get("engine", default))
     )
 
 
@@ -31,8 +43,9 @@ def count(code: records.Code, titles: Mapping[str, str]) -> str:
         if counts["private_files"]
     )
     return (
-        f"By method: lines. + own: lines with the code that only the class uses "
-        f"({own or 'none has any'}). "
+        f"network, training, own, together and by method: lines; lines, statements, "
+        f"tokens and bytes: of network and training. own: code that only the class "
+        f"uses ({own or 'none has any'}). "
         f"Definition {code['version']}: {code['definition']}."
     )
 

@@ -80,12 +80,15 @@ def cost(run: records.Run) -> Table:
 
 
 def count(code: records.Code, titles: Mapping[str, str]) -> Table:
-    """Return how long each class is: alone, with its own code, and by method."""
-    header = ["class", "lines", "statements", "tokens", "gzip bytes", "+ own", *METHODS]
+    """Return how long each class is: in its parts, with its own code, and by method."""
+    header = ["class", "network", "training", "own", "together"]
+    header += ["lines", "statements", "tokens", "gzip bytes", *METHODS]
     rows = []
     for model, counts in code["classes"].items():
+        parts: list[Any] = [counts.get(part) for part in ("network", "training", "own")]
+        numbers = [part["lines"] if part else "-" for part in parts]
+        numbers += [counts["with_private"]["lines"], *counts["class"].values()]
         methods = [counts["methods"].get(method, {"lines": 0}) for method in METHODS]
-        numbers = [*counts["class"].values(), counts["with_private"]["lines"]]
         numbers += [method["lines"] for method in methods]
         rows.append([Cell(titles[model]), *(Cell(str(n)) for n in numbers)])
     return Table(header, rows)

@@ -15,7 +15,7 @@ from comparison.report import beside, sentences, tables
 from comparison.report.tables import Cell, Table
 
 TITLES = ("model", "class")  # the columns that hold no numbers
-TITLE_WIDTH, NUMBER_WIDTH = 12, 8  # characters that are never wrapped
+TITLE_WIDTH, NUMBER_WIDTH = 14, 8  # characters that are never wrapped
 
 
 def show(run: records.Run, console: Console) -> None:

@@ -1,10 +1,14 @@
 """ResNet: the sizes of the paper, one network in four frameworks, torchvision's own."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 import networks
+from comparison.counting.code_length import ROOT
 from frameworks.weights import is_trained
 from networks import resnet
 from tests.conftest import model_params
@@ -233,6 +237,31 @@ def torch_module():
 
     pytest.importorskip("torch")
     return load("torch")
+
+
+@pytest.mark.torch
+def test_narrow_networks_train_in_float32():
+    """PyTorch's convolution 1x1 at stride 2 of 4 channels corrupted its memory here.
+
+    In a process of its own, which would crash, or give other numbers.
+    """
+    code = (
+        "import numpy as np; from networks import resnet\n"
+        "rng = np.random.default_rng(0)\n"
+        "X = rng.integers(0, 256, (700, 8, 8, 1), dtype=np.uint8)\n"
+        "y = np.arange(700) % 10\n"
+        "settings = {'blocks': (1, 1), 'width': 4, 'epochs': 2, 'random_state': 0}\n"
+        "for name in ('skylark', 'torch'):\n"
+        "    print(*resnet.MODELS[name](**settings).fit(X, y).history_['loss'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (line.split() for line in done.stdout.splitlines())
+    assert [float(loss) for loss in theirs] == pytest.approx(
+        [float(loss) for loss in ours], rel=1e-3
+    )
 
 
 class TestRegistry:
