@@ -120,17 +120,15 @@ class Keras_CNN(CNN, ImageClassifier):
     framework = "keras"
 
     def network(self):
-        layers, activation = keras.layers, self.activation
+        layers, options = keras.layers, {"activation": self.activation}
         x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
         for i, b in enumerate(self.conv_blocks(), 1):
-            conv = layers.Conv2D(
-                b.filters, b.kernel, activation=activation, name=f"conv{i}"
-            )
+            conv = layers.Conv2D(b.filters, b.kernel, name=f"conv{i}", **options)
             x = conv(x)  # (n, h', w', f)
             x = layers.MaxPool2D(b.pool, name=f"pool{i}")(x)  # (n, h'/2, w'/2, f)
         x = layers.Flatten()(x)  # (n, h w f)
         for i, units in enumerate(self.hidden_units, 1):
-            x = layers.Dense(units, activation, name=f"dense{i}")(x)  # (n, units)
+            x = layers.Dense(units, name=f"dense{i}", **options)(x)  # (n, units)
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.blocks import NETWORKS, call, command, load, options, place
-from benchmarks.speed import OWN, measure
+from benchmarks.speed import FRAMEWORKS, measure
 from comparison.processes.process import ALLOCATOR
 
-CLASSES = ("Skylark_CNN", *OWN.values())
+CLASSES = ("Skylark_CNN", *FRAMEWORKS.values())
 
 
 def table(folder: Path, network: str, rounds: int) -> str:

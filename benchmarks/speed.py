@@ -29,7 +29,7 @@ IMAGES = {"seed": 12_800, "small": 3_200}  # an epoch of each block
 OPERATIONS = {"seed": 0.886e6, "small": 23.58e6}  # of a training step, for each image
 EPOCHS, ROUNDS = 3, 3
 SLOW = 0.6  # of the class: a tuned loop that is slower takes part in one round only
-OWN = {"keras": "Keras_CNN", "torch": "Torch_CNN", "tf": "TF_CNN"}
+FRAMEWORKS = {"keras": "Keras_CNN", "torch": "Torch_CNN", "tf": "TF_CNN"}
 BATCHES = (1, 64, 1000)  # images that are predicted at once
 
 
@@ -42,7 +42,7 @@ def contestants(quick: bool) -> dict[str, Measured]:
         "Skylark_CNN": {"class": "Skylark_CNN"},
         "Skylark_CNN, n_jobs=2": {"class": "Skylark_CNN", "how": {"n_jobs": 2}},
         "Skylark_CNN, plain": {"class": "Skylark_CNN", "how": {"engine": "plain"}},
-        **{name: {"class": name} for name in OWN.values()},
+        **{name: {"class": name} for name in FRAMEWORKS.values()},
     }
     for framework, loops in LOOPS.items():
         for name in loops if not quick else ():
@@ -152,13 +152,15 @@ def _is_slow(name: str, rounds: Mapping[str, list[Measured]]) -> bool:
     framework, _, loop = name.partition(": ")
     if not loop or not rounds[name]:
         return False
-    first = [rounds[which][0].get("train", 0) for which in (name, OWN[framework])]
+    first = [
+        rounds[which][0].get("train", 0) for which in (name, FRAMEWORKS[framework])
+    ]
     return first[0] < SLOW * first[1]
 
 
 def table(rounds: Mapping[str, list[Measured]], measure: str, network: str) -> str:
     """Return one table: images/s and the ratio to the fastest framework class."""
-    by_round = zip(*(rounds[name] for name in OWN.values()), strict=True)
+    by_round = zip(*(rounds[name] for name in FRAMEWORKS.values()), strict=True)
     fastest = [max(block.get(measure, 0) for block in blocks) for blocks in by_round]
     lines = ["| | images/s | to the fastest framework class | range |"]
     lines.append("|---|---:|---:|---:|")
@@ -192,7 +194,7 @@ def tuned(rounds: Mapping[str, list[Measured]]) -> str:
         framework, _, loop = name.partition(": ")
         if not loop:
             continue
-        own = OWN[framework]
+        own = FRAMEWORKS[framework]
         pairs = [
             (mine["train"], block["train"])
             for mine, block in zip(rounds[own], blocks, strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from comparison.processes.trial import ClassSpec
 from frameworks import engines
-from frameworks.engines import ENGINES
+from frameworks.engines import ENGINES, MODULES
 from models import MODELS
 
 BACKENDS = ("tensorflow", "torch", "jax")  # of Keras
@@ -125,7 +125,8 @@ def find(name: str, classes: Mapping[str, type] = MODELS) -> Contestant:
         )
     if model == "skylark":
         engine = _engine(Model, variant or Model().engine)
-        common |= {"engine": engine, "further": (ENGINES[engine],)}
+        further = (MODULES[engine],) if engine in MODULES else ()
+        common |= {"engine": engine, "further": further}
     return Contestant(**common, parameters={"engine": variant} if variant else {})
 
 

@@ -19,12 +19,9 @@ from frameworks.layers import (
     Sequential,
 )
 
-# Each with its module, which is imported when it is first used.
-ENGINES = {
-    "fast": "frameworks.fast.net",
-    "plain": "frameworks.layers",
-    "loops": "frameworks.loops",
-}
+ENGINES = ("fast", "plain", "loops")
+# Those with a module of their own, which is imported when it is first used.
+MODULES = {"fast": "frameworks.fast.net", "loops": "frameworks.loops"}
 CONSTRAINTS = {
     "engine": [StrOptions(set(ENGINES))],
     "n_jobs": [
@@ -93,7 +90,7 @@ def start(
     engine = runs(engine, net)
     if engine == "plain":
         return PlainNet(net)
-    return import_module(ENGINES[engine]).start(net, image_shape, n_jobs)
+    return import_module(MODULES[engine]).start(net, image_shape, n_jobs)
 
 
 def runs(engine: str, net: Sequential) -> str:

@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-NAMES = {
+TITLES = {
     "keras": "Keras",
     "tensorflow": "TensorFlow",
     "torch": "PyTorch",
@@ -65,10 +65,10 @@ def load(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name not in NAMES:
+        if error.name not in TITLES:
             raise
         raise ModuleNotFoundError(
-            f"{NAMES[error.name]} is not installed: pip install {error.name}"
+            f"{TITLES[error.name]} is not installed: pip install {error.name}"
             f"{'' if error.name == 'jax' else ', or pip install -r requirements.txt'}.",
             name=error.name,
         ) from None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from frameworks.lazy import NAMES, keras, load, tf, torch
+from frameworks.lazy import TITLES, keras, load, tf, torch
 
 
 class Library:
@@ -48,7 +48,7 @@ class NumPy(Library):
 class PyTorch(Library):
     """PyTorch: each tensor carries its device, so there is no scope."""
 
-    name, title = "torch", NAMES["torch"]
+    name, title = "torch", TITLES["torch"]
 
     def seed(self, number: int) -> None:
         """Seed every device's generator."""
@@ -71,7 +71,7 @@ class PyTorch(Library):
 class TensorFlow(Library):
     """TensorFlow: a device is a context."""
 
-    name, title = "tensorflow", NAMES["tensorflow"]
+    name, title = "tensorflow", TITLES["tensorflow"]
 
     def seed(self, number: int) -> None:
         """Seed its global generator."""
@@ -102,7 +102,7 @@ class TensorFlow(Library):
         inside = says.get_intra_op_parallelism_threads()
         beside = says.get_inter_op_parallelism_threads()
         beside = beside or _variable("TF_NUM_INTEROP_THREADS")
-        counted = list(thread_names()).count("tf_Compute")
+        counted = thread_names().count("tf_Compute")
         return {
             "tensorflow": inside or _variable("TF_NUM_INTRAOP_THREADS"),
             "tensorflow inter-op": min(beside, counted or beside),
@@ -112,7 +112,7 @@ class TensorFlow(Library):
 class JAX(Library):
     """JAX, as a backend of Keras."""
 
-    name, title = "jax", NAMES["jax"]
+    name, title = "jax", TITLES["jax"]
 
     def sees_cuda(self) -> bool:
         """Ask JAX."""
@@ -122,7 +122,7 @@ class JAX(Library):
 class Keras(Library):
     """Keras: it computes with its backend, another of these libraries."""
 
-    name, title = "keras", NAMES["keras"]
+    name, title = "keras", TITLES["keras"]
 
     @property
     def backend(self) -> Library:
@@ -183,11 +183,13 @@ def choose_device(device: str, library: Library, any_device: bool = False) -> st
     return "cuda" if found else "cpu"
 
 
-def thread_names() -> Iterator[str]:
-    """Yield the names of this process's threads, where the system tells them."""
+def thread_names() -> list[str]:
+    """Return the names of this process's threads, where the system tells them."""
+    names = []
     for task in Path("/proc/self/task").glob("*/comm"):
         with suppress(OSError):  # one that has just ended
-            yield task.read_text().strip()
+            names.append(task.read_text().strip())
+    return names
 
 
 def _variable(name: str) -> int:

@@ -32,8 +32,8 @@ from frameworks.variables import batch_norm, conv2d, dense
 from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
 
 
-class Block(NamedTuple):
-    """One residual block: two convolutions 3x3, and the shortcut around them."""
+class BlockSizes(NamedTuple):
+    """A residual block: two convolutions 3x3, and the shortcut around them."""
 
     name: str
     inputs: int  # channels
@@ -65,14 +65,14 @@ class ResNet(Family):
         """Return the names of stem, blocks, pool and output."""
         return ["stem", *(block.name for block in self.plan()), "pool", "output"]
 
-    def plan(self) -> Iterator[Block]:
+    def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
         inputs = self.width
         for stage, count in enumerate(self.blocks, 1):
             filters = self.width * 2 ** (stage - 1)
             for number in range(1, count + 1):
                 stride = 2 if stage > 1 and number == 1 else 1
-                yield Block(f"stage{stage}.block{number}", inputs, filters, stride)
+                yield BlockSizes(f"stage{stage}.block{number}", inputs, filters, stride)
                 inputs = filters
 
 
@@ -155,8 +155,8 @@ class Torch_ResNet(ResNet, Torch_CNN):
                 self.conv2, self.norm2 = conv(f, f, 3), batch_norm_2d(f)
                 self.shortcut = nn.Identity()
                 if projects:
-                    # A window of 1 picks every second pixel, as a stride of 2 would: with
-                    # that, PyTorch 2.15 on a CPU corrupts memory if channels are few
+                    # A pool of 1 x 1 picks every second pixel, as a stride would; with
+                    # a stride PyTorch 2.15 corrupts memory on a CPU if channels are few
                     around = {"pixels": nn.AvgPool2d(1, stride), "conv": conv(c, f, 1)}
                     around["norm"] = batch_norm_2d(f)
                     self.shortcut = nn.Sequential(OrderedDict(around))

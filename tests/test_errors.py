@@ -3,14 +3,18 @@
 import os
 import subprocess
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from comparison.counting.code_length import ROOT
+from frameworks import lazy
+from frameworks.layers import Dense, Flatten, Sequential
 from frameworks.libraries import LIBRARIES
-from models import Skylark_CNN
+from frameworks.variables import dense
+from models import MODELS, TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
 
 X = np.random.default_rng(0).uniform(-1, 1, (12, 6, 5, 3))
 Y = np.arange(12) % 3
@@ -120,6 +124,50 @@ class TestFitted:
     def test_unknown_layer(self, model):
         with pytest.raises(ValueError, match="no layer 'conv2': choose one of"):
             model.transform(X, "conv2")
+
+
+class SkylarkTwice(Skylark_CNN):
+    def network(self):
+        pair = Dense(90, 3, self.dtype), Dense(3, 3, self.dtype)
+        return Sequential(output=Sequential(Flatten(), *pair))
+
+
+class KerasTwice(Keras_CNN):
+    def network(self):
+        x = inputs = lazy.keras.Input(self.image_shape_)
+        for _ in range(2):
+            x = lazy.keras.layers.Dense(3, name="output")(x)
+        return lazy.keras.Model(inputs, x)
+
+
+class TorchTwice(Torch_CNN):
+    def network(self):
+        pair = lazy.nn.Linear(90, 3), lazy.nn.Linear(3, 3)
+        output = lazy.nn.Sequential(lazy.nn.Flatten(), *pair)
+        return lazy.nn.Sequential(OrderedDict(output=output))
+
+
+class TFTwice(TF_CNN):
+    def network(self, x, training):
+        x = lazy.tf.reshape(x, (-1, 90))
+        for _ in range(2):
+            x = dense(self.variables_, x, "output", 3)
+        yield "output", x
+
+
+@pytest.mark.parametrize(
+    "Twice",
+    [
+        pytest.param(Twice, marks=getattr(pytest.mark, name))
+        for name, Twice in zip(
+            MODELS, (SkylarkTwice, KerasTwice, TorchTwice, TFTwice), strict=True
+        )
+    ],
+)
+def test_two_weights_of_one_name(Twice):
+    """One of them would be lost to get_weights, silently."""
+    with pytest.raises(ValueError, match=r"named 'output|\"output\" is used 2 times"):
+        Twice(epochs=1).fit(X, Y)
 
 
 def test_not_fitted(Model):

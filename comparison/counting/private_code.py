@@ -15,7 +15,7 @@ from comparison.counting.definitions import (
     reach,
     read,
 )
-from frameworks.engines import ENGINES
+from frameworks.engines import MODULES
 from models import Skylark_CNN
 
 MODELS_PAGE = ROOT / "models.py"
@@ -114,7 +114,7 @@ def _reach(subject: Definition, further: Iterable[str], alone: bool) -> Parts:
     start = [subject, *_modules(further, subject.file)]
     if alone and _class(MODELS_PAGE, "Skylark_CNN") in reach(start):
         # of a user's class, which has the default engine
-        start += _modules([ENGINES[Skylark_CNN().engine]], subject.file)
+        start += _modules([MODULES[Skylark_CNN().engine]], subject.file)
     return reach(start)
 
 

@@ -7,7 +7,7 @@ from comparison import records
 from comparison.report.tables import Cell, Table, name, speed
 
 COLUMNS = ("test acc.", "train img/s", "predict img/s")
-OWN = {"models", "reference", "allow_different"}  # what each run's rows show anyway
+SHOWN = {"models", "reference", "allow_different"}  # what each run's rows show anyway
 
 
 def table(first: records.Run, second: records.Run) -> Table:
@@ -47,7 +47,7 @@ def _walk(where: str, first: Any, second: Any) -> Iterator[str]:
     """Yield each leaf that differs."""
     if isinstance(first, dict) and isinstance(second, dict):
         for key in first | second:
-            if key not in OWN:
+            if key not in SHOWN:
                 yield from _walk(f"{where}.{key}", first.get(key), second.get(key))
     elif first != second:
         yield f"{where}: {first} and {second}"

@@ -4,16 +4,24 @@ import argparse
 import re
 from pathlib import Path
 
+import networks
 from comparison import results
 from comparison.contestants import find_all
 from comparison.counting.classes import count_all
 from comparison.report import outputs, sentences, tables
 from models import MODELS
 
+COUNTS = {  # a block's name -> the preset of a page, and the models that are counted
+    "table:count": ("seed", [*MODELS, "skylark:plain", "skylark:loops"]),
+    "table:count-resnet": ("resnet8", list(MODELS)),
+}
 
-def markdown_count() -> str:
-    """Return how long the four classes and the engines are, now, for README.md."""
-    contestants = find_all([*MODELS, "skylark:plain", "skylark:loops"])
+
+def markdown_count(block: str) -> str:
+    """Return how long the classes of a page are, now, for a block of README.md."""
+    preset, models = COUNTS[block]
+    classes, _ = networks.load(preset)
+    contestants = find_all(models, classes)
     code = count_all(contestants)
     titles = {contestant.name: contestant.title for contestant in contestants}
     table = outputs.markdown_table(tables.count(code, titles))
@@ -47,7 +55,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     text = arguments.readme.read_text("utf-8")
-    text = replace_block(text, "table:count", markdown_count())
+    for block in COUNTS:
+        text = replace_block(text, block, markdown_count(block))
     for run in arguments.runs:
         name, _, folder = run.partition("=")
         block = outputs.markdown(results.read(Path(folder)))

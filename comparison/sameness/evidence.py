@@ -97,13 +97,16 @@ def gather(
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
 
     # One step of learning rate 1 without momentum moves every weight by its gradient.
-    step = {"learning_rate": 1.0, "momentum": 0.0, "epochs": 1, "batch_size": len(X)}
-    model = Model(**parameters | step).fit(X, y, importance)
+    # All images in one step would take gigabytes in a deep network: some will do.
+    step = {"learning_rate": 1.0, "momentum": 0.0, "batch_size": 2 * BATCH_SIZE}
+    few, y_few, weight_few = (array[: 2 * BATCH_SIZE] for array in (X, y, importance))
+    model = Model(**parameters | step)
+    model.partial_fit(few, y_few, classes=np.unique(y), sample_weight=weight_few)
     weights = _draw(model.get_weights())
     model.set_weights(weights)
-    outputs = {name: model.transform(X, name) for name in model.layer_shapes()}
+    outputs = {name: model.transform(few, name) for name in model.layer_shapes()}
     evidence = {f"outputs/{name}": array for name, array in outputs.items()}
-    moved = model.partial_fit(X, y, sample_weight=importance).get_weights()
+    moved = model.partial_fit(few, y_few, sample_weight=weight_few).get_weights()
     for name, weight in moved.items():
         if is_trained(name):
             evidence[f"gradient/{name}"] = weights[name] - weight

@@ -19,7 +19,7 @@ Pair = tuple[int, int]
 BAND = 3 << 20
 
 
-class Block:
+class FusedBlock:
     """The fused layers, their sizes, and the kernel ready for the product."""
 
     def __init__(self, conv: Conv2D, relu: bool, pool: Pair, image: Pair) -> None:
@@ -55,7 +55,7 @@ class BlockShard:
     """The block for a fixed number of images: all its memory, and all its calls."""
 
     def __init__(
-        self, block: Block, x: np.ndarray, buffer: np.ndarray, keep: bool
+        self, block: FusedBlock, x: np.ndarray, buffer: np.ndarray, keep: bool
     ) -> None:
         """Work on images x (H, c, W, n), in a buffer with room for every band's plan.
 

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from frameworks.fast.block import Block, BlockShard
+from frameworks.fast.block import BlockShard, FusedBlock
 from frameworks.fast.scratch import LINE, Plan
 from frameworks.layers import Layer, Sequential
 
@@ -20,7 +20,7 @@ class Shard:
 
     def __init__(
         self,
-        blocks: list[Block],
+        blocks: list[FusedBlock],
         layers: dict[str, Layer],
         x: np.ndarray,
         buffer: np.ndarray,
@@ -67,7 +67,7 @@ class Shard:
         return found
 
 
-def scratch_size(blocks: list[Block], x: np.ndarray, keep: bool) -> int:
+def scratch_size(blocks: list[FusedBlock], x: np.ndarray, keep: bool) -> int:
     """Return the bytes of scratch memory that a shard of images like x needs."""
     n = len(x)
     plans = [block.plan(rows, n, keep) for block in blocks for rows in block.bands(n)]

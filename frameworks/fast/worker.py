@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from frameworks.fast.block import Block
+from frameworks.fast.block import FusedBlock
 from frameworks.fast.shard import Shard, scratch_size
 from frameworks.layers import Conv2D, Layer, MaxPool2D, ReLU, Sequential
 
@@ -83,9 +83,9 @@ def add(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
 
 def fuse(
     net: Sequential, image: tuple[int, int]
-) -> tuple[list[Block], dict[str, Layer]]:
+) -> tuple[list[FusedBlock], dict[str, Layer]]:
     """Return the blocks at the beginning of a network, and the layers after them."""
-    blocks: list[Block] = []
+    blocks: list[FusedBlock] = []
     layers = list(net.layers.items())
     while len(layers) > 1:
         match [layer for _, layer in layers[:2]]:
@@ -96,7 +96,7 @@ def fuse(
         if not isinstance(conv, Conv2D):
             break
         relu = any(isinstance(layer, ReLU) for layer in activation)
-        blocks.append(Block(conv, relu, pool, image))
+        blocks.append(FusedBlock(conv, relu, pool, image))
         image = blocks[-1].windows
         layers = layers[2:]
     return blocks, dict(layers)

@@ -67,8 +67,9 @@ def test_tensorflow_takes_its_threads_from_the_environment(run):
     events, _ = run("""
     import tensorflow
     from comparison.processes import resources
+    from frameworks.libraries import thread_names
     tensorflow.zeros(1)
-    emit("counted", threads=resources.thread_names().count("tf_Compute"))
+    emit("counted", threads=thread_names().count("tf_Compute"))
     emit("reported", threads=resources.threads_in_use())
     """)
     counted, reported = events

@@ -28,7 +28,7 @@ while True:
     trials = trials[-300:] + [{"number": len(trials)}] * 20
     results.write(Path(sys.argv[1]), {"schema": 2, "trials": trials, "end": True})
 """
-OWN = "tests.comparison.own_classes"
+CLASSES = "tests.comparison.own_classes"
 
 
 def start(*options):
@@ -94,7 +94,7 @@ def test_a_killed_run_is_resumed(tmp_path):
 
 def test_ctrl_c_during_the_proof(tmp_path):
     """It ends at once: the proof's processes are not waited for."""
-    options = ["--models", f"{OWN}:HangsInTheProof", "--out", tmp_path / "out"]
+    options = ["--models", f"{CLASSES}:HangsInTheProof", "--out", tmp_path / "out"]
     with start(*SKYLARK, *options) as run:
         wait_for(run, "proving")
         time.sleep(1)
@@ -129,7 +129,7 @@ def test_trouble_has_its_reason_beside_its_row(tmp_path):
         "Killed": "killed (SIGKILL): perhaps out of memory",
         "OutOfMemory": "out of memory",
     }
-    models = ["skylark", *(f"{OWN}:{name}" for name in reasons)]
+    models = ["skylark", *(f"{CLASSES}:{name}" for name in reasons)]
     folder = tmp_path / "out"
     done = compare(*SKYLARK, "--trial-timeout", 3, "--out", folder, "--models", *models)
     assert done.returncode == 1, done.stderr
@@ -138,7 +138,7 @@ def test_trouble_has_its_reason_beside_its_row(tmp_path):
     assert [trial["status"] for trial in others] == ["failed"] * len(reasons)
     for trial, (name, reason) in zip(others, reasons.items(), strict=True):
         assert trial["error"] == reason
-        assert f"{OWN}:{name}: {reason}" in done.stdout.replace("\n", " ")
+        assert f"{CLASSES}:{name}: {reason}" in done.stdout.replace("\n", " ")
 
 
 @contextlib.contextmanager

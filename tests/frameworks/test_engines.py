@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from comparison.counting.code_length import ROOT
 from frameworks import engines
 from frameworks.fast import net, processes, threads, worker
-from frameworks.fast.block import Block
+from frameworks.fast.block import FusedBlock
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
 from frameworks.fast.products import by_columns, by_rows
@@ -319,7 +319,9 @@ class TestScratch:
     @pytest.mark.parametrize("channels", [3, 16], ids=["direct", "winograd"])
     def test_a_band_takes_the_bytes_that_were_measured(self, channels, keep):
         """And no other memory, but what is kept from forwards to backwards."""
-        block = Block(Conv2D(channels, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
+        block = FusedBlock(
+            Conv2D(channels, 16, (3, 3), "float32"), True, (2, 2), (12, 12)
+        )
         for rows in (slice(0, 3), slice(3, 5)):
             plan = block.plan(rows, 7, keep)
             buffer = np.empty(plan.size, np.uint8)
@@ -335,7 +337,7 @@ class TestScratch:
 
     @pytest.mark.parametrize("keep", [False, True])
     def test_arrays_share_no_bytes_but_with_the_tiles(self, keep):
-        block = Block(Conv2D(16, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
+        block = FusedBlock(Conv2D(16, 16, (3, 3), "float32"), True, (2, 2), (12, 12))
         plan = block.plan(slice(3, 5), 7, keep)
         arrays = plan.bind(np.empty(plan.size, np.uint8))
         tiles = arrays.pop("tiles")
