@@ -19,7 +19,7 @@ bench: .venv/bench  ## measure the speed of everything in turns: ARGS=--quick fo
 	$(BIN)/python -m benchmarks.speed $(ARGS) --pages README.md docs/fairness.md docs/numpy-speed.md
 
 docs: .venv/dev  ## write the API reference to docs/api; a warning is an error
-	$(BIN)/python -W error -m pdoc --docformat numpy --output-directory docs/api models frameworks data
+	$(BIN)/python -W error -m pdoc --docformat numpy --output-directory docs/api models networks frameworks data
 
 clean:
 	rm -rf .venv

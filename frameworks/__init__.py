@@ -1,5 +1,7 @@
-"""What a framework gives you, and Skylark has to write; and the contract of all four.
+"""The contract of all four classes, and what a framework lacks that its class needs.
 
-`base` is the contract, `lazy` and `devices` its care for the frameworks; `layers`,
-`loss` and `optim` are Skylark's own. Nothing here imports from outside this folder.
+`base` is the contract, with `family` for sizes and names, `weights`, `batches`, `epochs`
+and `saving`; `lazy` and `libraries` know the frameworks. `layers`, `loss`, `optim` and
+`engines` are Skylark's, `floatx` Keras's, `modules` PyTorch's, `variables` TensorFlow's.
+Nothing here imports from outside this folder.
 """

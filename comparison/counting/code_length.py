@@ -17,9 +17,9 @@ DEFINITION = (
     "training: the class of models.py that a page's class derives from, or else the "
     "rest of the class; own: the definitions (classes, functions and assignments at "
     "the top of a file) that the class uses by name, directly or through others, and "
-    "that neither frameworks/base.py nor a class it is compared with uses; not "
-    "counted: overridden methods, import lines at the top of a file and "
-    "frameworks/lazy.py, which imports the frameworks, definitions that are named in "
+    "that nothing else uses: neither a class it is compared with nor what all are "
+    "given (frameworks/base.py, cnn.py, weights.py, lazy.py); not counted: overridden "
+    "methods, import lines at the top of a file, definitions that are named in "
     "annotations alone, and installed packages"
 )
 ROOT = Path(__file__).parents[2]
