@@ -26,13 +26,16 @@ def conditions(run: records.Run) -> str:
 
 def _engines(run: records.Run) -> str:
     """Return which engine computes a model, where that is not the one asked for."""
-    default = Skylark_CNN().engine
-    return "".join(
-        f"{c['title']} is computed by engine {c['engine']}: "
-        f"{c['parameters'].get('engine', default)} does not have all its layers. "
-        for c in run["contestants"].values()
-        if c.get("engine") not in (None, c["parameters"].get("engine", default))
-    )
+    sentences = ""
+    for contestant in run["contestants"].values():
+        if engine := contestant.get("engine"):
+            asked = contestant["parameters"].get("engine", Skylark_CNN().engine)
+            if engine != asked:
+                sentences += (
+                    f"{contestant['title']} is computed by engine {engine}, for "
+                    f"{asked} does not have all its layers. "
+                )
+    return sentences
 
 
 def count(code: records.Code, titles: Mapping[str, str]) -> str:

@@ -12,11 +12,13 @@ from comparison.counting.code_length import ROOT, count
 from comparison.counting.private_code import count_class
 from comparison.sameness import evidence
 from models import Skylark_CNN
+from networks import resnet
 from tests.comparison.test_compare import QUICK, SKYLARK, compare
 
 MINE = '''
 import {framework}
 from models import Skylark_CNN
+from networks import resnet
 from near.helpers import halve
 import numpy as np
 
@@ -199,6 +201,9 @@ def test_names():
         assert find(f"keras:{backend}").environment == {"KERAS_BACKEND": backend}
     assert find("skylark:plain").parameters == {"engine": "plain"}
     assert find("torch").title == "Torch_CNN"
+    assert find("skylark").engine == "fast"
+    deep = find("skylark", resnet.MODELS)
+    assert (deep.title, deep.engine, deep.further) == ("Skylark_ResNet", "plain", ())
     with pytest.raises(ValueError, match="did you mean 'skylark:plain'"):
         find("skylark:plane")
 

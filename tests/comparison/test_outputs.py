@@ -204,11 +204,20 @@ def test_tables_fit(run, width):
     assert "…" not in text
 
 
-def test_the_last_column_is_not_cut_off():
+def test_an_engine_that_was_not_asked_for_is_said(run):
+    assert "is computed by" not in sentences.conditions(run)
+    run["contestants"]["skylark"] |= {"engine": "plain", "parameters": {}}
+    assert "Skylark_CNN is computed by engine plain" in sentences.conditions(run)
+    run["contestants"]["skylark"]["parameters"] = {"engine": "plain"}
+    assert "is computed by" not in sentences.conditions(run)
+
+
+@pytest.mark.parametrize("title", ["Skylark_CNN", "Skylark_ResNet"])
+def test_the_last_column_is_not_cut_off(title):
     """At 80 columns, where intervals need more room than there is."""
     seconds, memory = Cell("10.86", "[10.74, 11.23]"), Cell("1,071", "[1,062, 1,170]")
     header = ["model", "import s", "build s", "step s", "fit s", "peak MB", "lines"]
-    row = [Cell("Skylark_CNN"), *[seconds] * 4, memory, Cell("62"), Cell("1007")]
+    row = [Cell(title), *[seconds] * 4, memory, Cell("62"), Cell("1007")]
     console = Console(width=80, record=True, file=io.StringIO())
     terminal.show_table(Table([*header, "+ own"], [row]), console)
     lines = [line.split() for line in console.export_text().splitlines()]
