@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from comparison import network, records
+if TYPE_CHECKING:
+    from comparison import records
 
 SCHEMA = 2
 FILE = "results.json"
@@ -35,7 +36,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise ValueError(f"another run is writing into {folder}.") from None
 
 
-def write(folder: Path, run: records.Run) -> None:
+def write(folder: Path, run: "records.Run") -> None:
     """Replace DIR/results.json in one step."""
     write_text(folder / FILE, json.dumps(run, indent=1))
 
@@ -59,7 +60,7 @@ def write_text(path: Path, text: str) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def read(folder: Path) -> records.Run:
+def read(folder: Path) -> "records.Run":
     """Return an earlier run; one of schema 1 as schema 2 has it.
 
     Raises
@@ -82,7 +83,7 @@ def read(folder: Path) -> records.Run:
     return run
 
 
-def done(run: records.Run) -> set[tuple[str, int]]:
+def done(run: "records.Run") -> set[tuple[str, int]]:
     """Return (model, seed) of the trials that need not be run again."""
     return {
         (trial["model"], trial["seed"])
@@ -93,10 +94,12 @@ def done(run: records.Run) -> set[tuple[str, int]]:
 
 def _upgraded(run: dict[str, Any]) -> Any:
     """Return a run of schema 1, in which the network's sizes were settings."""
+    from comparison.network import small_cnn  # loads all networks; few files need it
+
     sizes = {name: run["settings"][name] for name in ("filters", "hidden_units")}
     settings = {k: v for k, v in run["settings"].items() if k not in sizes}
     return run | {
         "schema": SCHEMA,
-        "network": network.small_cnn(sizes),
+        "network": small_cnn(sizes),
         "settings": {"image_size": None, "allow_different": False} | settings,
     }

@@ -7,11 +7,9 @@ from pathlib import Path
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is imported
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# The networks here are tiny: a second thread of a library only waits, and meanwhile
-# takes the core from the other process of the tests.
+# The networks here are tiny: a second thread of PyTorch or BLAS only waits, and takes
+# the core from the other process of the tests meanwhile.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -26,6 +24,7 @@ def pytest_configure(config):
     for name in MODELS:
         config.addinivalue_line("markers", f"{name}: runs {MODELS[name].__name__}")
     config.addinivalue_line("markers", "gpu: needs a CUDA device")
+    config.addinivalue_line("markers", "slow: not part of `make test`")
 
 
 def pytest_collection_finish(session):

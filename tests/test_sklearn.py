@@ -37,7 +37,7 @@ BATCH_STATISTICS = {
 }
 
 
-def checks(classes, expected_failed_checks=None, without=(), **params):
+def checks(classes, expected_failed_checks=None, without=(), slow=(), **params):
     """Return each class with each of scikit-learn's checks, marked with its name."""
     found = []
     for param in model_params():
@@ -52,6 +52,7 @@ def checks(classes, expected_failed_checks=None, without=(), **params):
             name = check.func.__name__
             if name not in without:
                 marks = [*param.marks, *getattr(case, "marks", ())]
+                marks += [pytest.mark.slow] * (param.id in slow)
                 case = pytest.param(model, check, id=f"{param.id}-{name}", marks=marks)
                 found.append(case)
     return found
@@ -71,7 +72,14 @@ def test_all_but_two_pass_in_float32(estimator, check):
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    checks(resnet.MODELS, BATCH_STATISTICS, dtype="float64", blocks=(1,), width=2),
+    checks(
+        resnet.MODELS,
+        BATCH_STATISTICS,
+        slow=("keras", "tf"),  # which compile graphs, up to 12 seconds in each check
+        dtype="float64",
+        blocks=(1,),
+        width=2,
+    ),
 )
 def test_a_deep_network_passes_all_but_one(estimator, check):
     """That one is expected to fail, and the test fails if it passes."""

@@ -1,5 +1,6 @@
 """The proof of sameness holds for the four classes, and fails for every fault."""
 
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -30,12 +31,17 @@ def gather(Model, images, **network):
     return evidence.gather(Model, *images, network)
 
 
+@pytest.fixture(scope="module")
+def standard(images):
+    """What all are compared with, by the name of a network, gathered once."""
+    return cache(lambda name: gather(Skylark_CNN, images, **NETWORKS[name]))
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("Model", model_params("keras", "torch", "tf"))
-def test_the_classes_are_one_network(Model, network, images):
-    settings = NETWORKS[network]
-    found = gather(Model, images, **settings)
-    worst = evidence.deviations(found, gather(Skylark_CNN, images, **settings))
+def test_the_classes_are_one_network(Model, network, images, standard):
+    found = gather(Model, images, **NETWORKS[network])
+    worst = evidence.deviations(found, standard(network))
     assert evidence.within_limits(worst), worst
 
 
@@ -54,9 +60,8 @@ def marked(faults, classes):
 
 
 @pytest.mark.parametrize("Fault", marked(FAULTS, MODELS))
-def test_every_planted_fault_is_caught(Fault, images):
-    reference = gather(Skylark_CNN, images)
-    worst = evidence.deviations(gather(Fault, images), reference)
+def test_every_planted_fault_is_caught(Fault, images, standard):
+    worst = evidence.deviations(gather(Fault, images), standard("seed"))
     caught = [name for name, limit in evidence.LIMITS.items() if worst[name] > limit]
     assert not evidence.within_limits(worst)
     assert caught[0] == FAULTS[Fault]
@@ -93,7 +98,7 @@ class TestResNet:
         assert caught[0] == RESNET_FAULTS[Fault]
 
 
-def test_nan_is_no_proof(images):
-    reference = gather(Skylark_CNN, images)
-    broken = reference | {"loss/epochs": reference["loss/epochs"] * np.nan}
-    assert not evidence.within_limits(evidence.deviations(broken, reference))
+def test_nan_is_no_proof(standard):
+    sound = standard("seed")
+    broken = sound | {"loss/epochs": sound["loss/epochs"] * np.nan}
+    assert not evidence.within_limits(evidence.deviations(broken, sound))

@@ -124,14 +124,16 @@ def test_two_runs_into_one_folder(tmp_path):
 def test_trouble_has_its_reason_beside_its_row(tmp_path):
     """Classes of a user's own that hang, crash, are killed, or want all memory."""
     reasons = {
-        "Hangs": "stopped after 3 seconds",
+        "Hangs": "stopped after 10 seconds",
         "Segfaults": "crashed (SIGSEGV)",
         "Killed": "killed (SIGKILL): perhaps out of memory",
         "OutOfMemory": "out of memory",
     }
     models = ["skylark", *(f"{CLASSES}:{name}" for name in reasons)]
     folder = tmp_path / "out"
-    done = compare(*SKYLARK, "--trial-timeout", 3, "--out", folder, "--models", *models)
+    done = compare(
+        *SKYLARK, "--trial-timeout", 10, "--out", folder, "--models", *models
+    )
     assert done.returncode == 1, done.stderr
     first, *others = results.read(folder)["trials"]
     assert first["status"] == "ok"
