@@ -29,6 +29,7 @@ ONLY_FLOAT64 = {
 }
 
 
+COMPILED = ("keras", "tf")  # they make a graph in each fit: seconds in each check
 BATCH_STATISTICS = {
     "check_sample_weight_equivalence_on_dense_data": (
         "the same image twice counts twice in the mean and variance of its batch, an "
@@ -64,7 +65,8 @@ def test_every_check_passes(estimator, check):
 
 
 @pytest.mark.parametrize(
-    ("estimator", "check"), checks(MODELS, without=ONLY_FLOAT64, dtype="float32")
+    ("estimator", "check"),
+    checks(MODELS, without=ONLY_FLOAT64, slow=COMPILED, dtype="float32"),
 )
 def test_all_but_two_pass_in_float32(estimator, check):
     check(estimator)
@@ -75,7 +77,7 @@ def test_all_but_two_pass_in_float32(estimator, check):
     checks(
         resnet.MODELS,
         BATCH_STATISTICS,
-        slow=("keras", "tf"),  # which compile graphs, up to 12 seconds in each check
+        slow=COMPILED,
         dtype="float64",
         blocks=(1,),
         width=2,

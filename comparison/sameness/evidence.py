@@ -34,7 +34,7 @@ LIMITS: dict[Deviation, float] = {
     "gradient_max_rel": 1e-8,
     "loss_max_rel": 1e-9,
     "weights_max_rel": 1e-6,
-    "state_max_rel": 1e-9,
+    "state_max_rel": 1e-7,
 }
 FLOOR = 1e-6  # the least norm: a mean that is 0 but for rounding has no relative error
 # For a library that rounds to float32 inside, whatever it is given. Rounding is below a
