@@ -53,6 +53,7 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     import data
     from comparison.processes import resources
     from frameworks.libraries import synchronise
+    from frameworks.weights import is_trained
 
     Model = find_class(spec)
     dataset = data.Dataset.open(spec["folder"])
@@ -96,7 +97,7 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
         "result",
         test_accuracy=float((predicted == y_test).mean()),
         train_accuracy=float((model.predict(X) == y).mean()),
-        parameters=sum(weight.size for weight in model.get_weights().values()),
+        parameters=sum(w.size for n, w in model.get_weights().items() if is_trained(n)),
         history=model.history_,
         seconds=seconds,
         images_per_second={
