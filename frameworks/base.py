@@ -223,7 +223,9 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     ) -> Batches:
         """Return the mini-batches x, y, w of one epoch, the same in all classes."""
         return Batches(
-            *(X, y, w),
+            X,
+            y,
+            w,
             seed=(self._shuffle_seed, epoch),
             batch_size=self.batch_size,
             dtype=self.dtype,

@@ -40,6 +40,7 @@ class FastNet:
         self, net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
     ) -> None:
         self.net = net
+        self.weighted = list(net.weighted().values())  # once, not in each step
         self.jobs = threads.count() if n_jobs in (None, -1) else n_jobs
         self.forks = n_jobs is not None and self.jobs > 1
         if self.forks:
@@ -72,7 +73,7 @@ class FastNet:
             gradients, *others = self.team.call("backward", arrays)
         for more in others:
             add(gradients, more)
-        for layer in self.net.weighted().values():
+        for layer in self.weighted:
             for role in layer.roles:
                 setattr(layer, f"d{role}", gradients.pop(0))
 

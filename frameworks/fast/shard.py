@@ -40,6 +40,8 @@ class Shard:
             images = self.blocks[-1].out
         twins = {name: _twin(layer) for name, layer in layers.items()}
         self.layers = Sequential(**twins)
+        self.weighted = list(self.layers.weighted().values())
+        self.keep = keep
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """(n, H, W, c) -> (classes, n)."""
@@ -49,7 +51,8 @@ class Shard:
         for block in self.blocks:
             block.forward.run()
             out = block.out
-        return self.layers.forward(out.swapaxes(0, 1))  # (h, f, w, n) -> (f, h, w, n)
+        x = out.swapaxes(0, 1)  # (h, f, w, n) -> (f, h, w, n)
+        return self.layers.forward(x, training=self.keep)
 
     def backward(self, dlogits: np.ndarray) -> list[np.ndarray]:
         """(classes, n) -> the gradient of each kernel and bias, in order."""
@@ -60,7 +63,7 @@ class Shard:
         for block in reversed(self.blocks):
             block.backward.run()
             found = block.gradients() + found
-        for layer in self.layers.weighted().values():
+        for layer in self.weighted:
             for role in layer.roles:
                 found.append(getattr(layer, f"d{role}"))
                 delattr(layer, f"d{role}")  # nobody else needs it
