@@ -1,4 +1,7 @@
-PYTHON ?= python3
+# The newest Python that TensorFlow has a wheel for; without one, the Python at hand.
+PYTHON ?= $(firstword $(foreach python,python3.13 python3.12 python3.11 python3,\
+	$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
+FITS := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
 BIN := .venv/bin
 ARGS ?=
 
@@ -25,16 +28,18 @@ clean:
 	rm -rf .venv
 
 .venv/compare: requirements.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+	$(call install,requirements.txt)
 
 .venv/dev: requirements.txt requirements-dev.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+	$(call install,requirements-dev.txt)
 
 .venv/bench: requirements.txt requirements-bench.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
-	touch $@
+	$(call install,requirements-bench.txt)
+
+define install
+@'$(PYTHON)' -c '$(FITS)' 2>/dev/null || { \
+	echo 'Skylark needs Python 3.11 or newer, with venv: name one with PYTHON=...' >&2; exit 1; }
+$(PYTHON) -m venv .venv
+$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
+touch $@
+endef

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+if sys.version_info < (3, 11):  # noqa: UP036, this is where an older one ends
+    sys.exit("compare.py needs Python 3.11 or newer.")
+
 from rich.console import Console
 
 from comparison import command_line, plan, records, results, runner

@@ -12,6 +12,7 @@ TITLES = {
     "safetensors": "safetensors",
     "jax": "JAX",
 }
+NO_TENSORFLOW = (3, 14)  # the first Python that requirements.txt has none for
 
 
 class Lazy:
@@ -68,10 +69,21 @@ def load(name: str) -> ModuleType:
         if error.name not in TITLES:
             raise
         raise ModuleNotFoundError(
-            f"{TITLES[error.name]} is not installed: pip install {error.name}"
-            f"{'' if error.name == 'jax' else ', or pip install -r requirements.txt'}.",
+            f"{TITLES[error.name]} is not installed: {_advice(error.name, package)}",
             name=error.name,
         ) from None
+
+
+def _advice(missing: str, asked: str) -> str:
+    """Return how to get a library that was needed for the one that was asked for."""
+    install = f"pip install {missing}, or pip install -r requirements.txt."
+    if missing == "jax":
+        install = "pip install jax."
+    elif missing == "tensorflow" and sys.version_info >= NO_TENSORFLOW:
+        install = "requirements.txt has it for Python 3.11 to 3.13 alone."
+    if (asked, missing) == ("keras", "tensorflow"):
+        install += " Keras runs on PyTorch too: KERAS_BACKEND=torch, or keras:torch."
+    return install
 
 
 keras: Any = Lazy("keras")
