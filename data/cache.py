@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,19 @@ NOT_OURS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 def root() -> Path:
     """Return the folder of the cache: SKYLARK_CACHE, or data/cache."""
     return Path(os.environ.get("SKYLARK_CACHE") or Path(__file__).parent / "cache")
+
+
+def key(name: str, digest: str) -> str:
+    """Return the folder's name for a user's data: readable, short, and its content's.
+
+    Parameters
+    ----------
+    name : str
+        Of the user's file or folder, of any length and in any script.
+    digest : str
+        A hexadecimal digest of the content.
+    """
+    return f"{re.sub('[^A-Za-z0-9.-]+', '_', name)[:40]}-{digest[:16]}"
 
 
 def find(key: str) -> Dataset | None:

@@ -8,6 +8,20 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
+# What is read: Pillow's names of the formats, and the endings of their files' names.
+FORMATS = {
+    "AVIF": (".avif",),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "JPEG2000": (".jp2", ".j2k"),
+    "PNG": (".png", ".apng"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "TGA": (".tga",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+ENDINGS = {ending for endings in FORMATS.values() for ending in endings}
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -31,7 +45,7 @@ def is_grey(path: Path) -> bool:
     if not path.stat().st_size:
         raise Unreadable("is empty")
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=list(FORMATS)) as image:
             return image.mode in GREY
     except UnidentifiedImageError:
         raise Unreadable("is not an image") from None
@@ -63,7 +77,7 @@ def pixels(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=list(FORMATS)) as image:
             upright = ImageOps.exif_transpose(image)
         flat = _on_white(_eight_bit(upright)).convert("L" if grey else "RGB")
         if size and flat.size != size[::-1]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from data.dataset import write_array
 from data.formats.image_file import Unreadable, is_grey, pixels
+from data.text import printable
 
 BLOCK = 256  # images in memory at once
 MOST_NAMED = 50
@@ -121,20 +122,23 @@ def _blocks(
 
 
 def _name_broken(top: Path, broken: dict[Path, Unreadable]) -> str:
-    named = [f"{path.relative_to(top)} {broken[path]}" for path in sorted(broken)]
+    named = [
+        printable(f"{path.relative_to(top)} {broken[path]}") for path in sorted(broken)
+    ]
     more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
     return (
-        f"{top} has {len(named)} files that cannot be read, repair or remove them: "
-        f"{'; '.join(named[:MOST_NAMED] + more)}."
+        f"{printable(top)} has {len(named)} files that cannot be read, repair or "
+        f"remove them: {'; '.join(named[:MOST_NAMED] + more)}."
     )
 
 
 def _name_sizes(top: Path, sizes: dict[tuple[int, ...], Path]) -> str:
     examples = [
-        f"{height}x{width} ({path.relative_to(top)})"
+        f"{height}x{width} ({printable(path.relative_to(top))})"
         for (height, width), path in list(sizes.items())[:3]
     ]
     return (
-        f"{top} has images of {len(sizes)} sizes, such as {', '.join(examples)}: "
-        "choose one for all with --image-size, 32 or HEIGHTxWIDTH."
+        f"{printable(top)} has images of {len(sizes)} sizes, such as "
+        f"{', '.join(examples)}: choose one for all with --image-size, 32 or "
+        "HEIGHTxWIDTH."
     )

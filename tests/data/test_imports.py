@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 # Each file or folder imports from its own folder and from the lines above it.
 LAYERS = [
-    {"dataset", "progress"},
+    {"dataset", "progress", "text"},
     {"formats", "download"},
     {"cache"},
     {"own", "published"},
