@@ -10,6 +10,7 @@ from data.download.limits import DEFAULTS, Limits
 from data.own import image_folder, npz_file
 from data.published import digits, sources
 from data.published.catalogue import CATALOGUE
+from data.text import printable
 
 NAMES = (*CATALOGUE, "digits")
 
@@ -27,8 +28,9 @@ def load(
     Parameters
     ----------
     name : str or Path
-        One of NAMES; "FILE.npz"; or a FOLDER with train/CLASS/* and test/CLASS/*, or
-        with CLASS/* alone, a fifth of which becomes the test set.
+        One of NAMES; "FILE.npz" with x_train, y_train, x_test, y_test; or a FOLDER with
+        train/CLASS/* and test/CLASS/*. Of x and y, or CLASS/*, alone, a fifth of each
+        class becomes the test set.
     data_dir : str or Path, optional
         A folder with archives or extracted files (default: SKYLARK_DATA).
     image_size : int or (h, w), optional
@@ -49,9 +51,10 @@ def load(
     """
     data_dir = None if data_dir is None else Path(data_dir)
     if data_dir and not data_dir.is_dir():
-        raise FileNotFoundError(f"there is no folder {data_dir}.")
+        raise FileNotFoundError(f"there is no folder {printable(data_dir)}.")
     path = Path(name)
-    is_named, is_file = str(name) in NAMES, path.suffix == ".npz"
+    is_named = str(name) in NAMES
+    is_file = path.suffix.lower() in (".npz", ".npy") and not path.is_dir()
     if image_size is not None and (is_named or is_file):
         raise ValueError(f"an image size is for a folder of images, not for {name}.")
     if str(name) in CATALOGUE:
@@ -66,7 +69,7 @@ def load(
         )
     close = difflib.get_close_matches(str(name).lower(), NAMES, 1, 0)
     raise ValueError(
-        f"there is no data set {str(name)!r}: did you mean {close[0]!r}? "
+        f"there is no data set {printable(name)!r}: did you mean {close[0]!r}? "
         f"Choose from {', '.join(NAMES)}, FILE.npz and FOLDER."
     )
 

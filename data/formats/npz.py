@@ -1,52 +1,112 @@
-"""NumPy's .npz with Keras's keys x_train, y_train, x_test, y_test: read and written."""
+"""NumPy's .npz files: headers first, so that nothing large or odd is ever read."""
 
 import os
-import re
 import shutil
 import zipfile
-import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data.dataset import ARRAYS, Arrays, Dataset
+from data.text import printable
 
-# What zipfile raises for a file that is damaged, encrypted or packed otherwise.
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+LARGEST = 4 << 30  # bytes of a file that is read into memory; no known set has more
+MEMBERS = 1000
 
 
-def read(path: Path) -> Arrays:
-    """Return a file's arrays, in memory; ValueError if it does not hold them."""
+@dataclass(frozen=True)
+class Header:
+    """What the header of an array says, held against the size of what follows it."""
+
+    member: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    fortran_order: bool
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a file as an archive; whatever its content makes of that is a ValueError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ARRAYS}
-    except (KeyError, OSError, ValueError, *DAMAGED) as error:
-        raise ValueError(f"{path} is not a usable .npz file: {error}.") from None
-    _check(path, arrays)
-    return arrays
+        archive = zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file may raise anything
+        raise _damaged(path, error) from None
+    with archive:
+        yield archive
 
 
-def extract(path: Path, folder: Path) -> Arrays:
-    """Extract a file's arrays into a folder, and return them memory-mapped.
+def headers(path: Path, archive: zipfile.ZipFile) -> dict[str, Header]:
+    """Return the arrays of a file, by key; members that are no arrays are left out.
 
     Raises
     ------
     ValueError
-        It is damaged, lacks an array, would not fit on the disk, or holds something
-        other than images and labels.
+        It is damaged, or holds two arrays of one key.
     """
-    _copy_members(path, folder)
-    try:
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ARRAYS
-        }
-    except (EOFError, ValueError) as error:
+    found: dict[str, Header] = {}
+    members = archive.infolist()
+    if len(members) > MEMBERS:
         raise ValueError(
-            f"{path} holds an array that cannot be read: {error}"
-        ) from None
-    _check(path, arrays)
-    return arrays
+            f"{printable(path)} has {len(members):,} members: no data set."
+        )
+    for member in members:
+        key = member.filename.removesuffix(".npy")
+        header = _header(path, archive, member)
+        if header and key in found:
+            raise ValueError(
+                f"{printable(path)} has two arrays named {printable(key)}."
+            )
+        if header:
+            found[key] = header
+    return found
+
+
+def read(path: Path) -> Arrays:
+    """Return x_train, y_train, x_test and y_test of a file, in memory.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, lacks one of them, or has more than 4 GiB of them.
+    """
+    with opened(path) as archive:
+        found = headers(path, archive)
+        if missing := [name for name in ARRAYS if name not in found]:
+            raise ValueError(f"{printable(path)} lacks {', '.join(missing)}.")
+        if (size := _size(found[name] for name in ARRAYS)) > LARGEST:
+            raise ValueError(f"{printable(path)} holds {size:,} bytes of arrays.")
+        return {name: _array(path, archive, name, found[name]) for name in ARRAYS}
+
+
+def extract(
+    path: Path, archive: zipfile.ZipFile, wanted: Mapping[str, Header], folder: Path
+) -> Arrays:
+    """Extract arrays into a folder, NAME.npy each, and return them memory-mapped.
+
+    Raises
+    ------
+    ValueError
+        The file is damaged, or would not fit on the disk.
+    """
+    size, free = _size(wanted.values()), shutil.disk_usage(folder).free
+    if size > free:
+        raise ValueError(
+            f"{printable(path)} unpacks to {size:,} bytes, but the cache has room for "
+            f"{free:,}: set SKYLARK_CACHE to another folder."
+        )
+    for name, header in wanted.items():
+        with (folder / f"{name}.npy").open("wb") as file:
+            for chunk in _chunks(path, archive, header.member):
+                file.write(chunk)
+    return {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in wanted
+    }
 
 
 def export(dataset: Dataset, path: Path) -> None:
@@ -76,59 +136,89 @@ def export(dataset: Dataset, path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _copy_members(path: Path, folder: Path) -> None:
+def _header(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> Header | None:
+    """Return what a member's header says, or None if it is no array.
+
+    Raises
+    ------
+    ValueError
+        It says something else than the member's size allows.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive, folder)
-            for name in ARRAYS:
-                with (
-                    archive.open(f"{name}.npy") as member,
-                    (folder / f"{name}.npy").open("wb") as file,
-                ):
-                    shutil.copyfileobj(member, file, 1 << 20)
-    except DAMAGED:
-        raise ValueError(f"{path} is not an .npz file, or is damaged.") from None
-
-
-def _check_members(path: Path, archive: zipfile.ZipFile, folder: Path) -> None:
-    """Raise ValueError if arrays are missing, or would not fit on the disk."""
-    keys = [name.removesuffix(".npy") for name in archive.namelist()]
-    if any(name not in keys for name in ARRAYS):
+        with archive.open(member) as stream:
+            if stream.read(6) != b"\x93NUMPY":
+                return None
+            major, minor = stream.read(2)
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[major, minor]
+            shape, fortran_order, dtype = read(stream)
+            follows = member.file_size - stream.tell()
+    except Exception as error:  # it is from outside, and is evaluated as Python
+        raise _damaged(path, error, member.filename) from None
+    size = dtype.itemsize
+    for side in shape:
+        size *= int(side)
+    if dtype.hasobject:
         raise ValueError(
-            f"{path} has the keys {', '.join(keys)}, expected {', '.join(ARRAYS)}: "
-            f"save it again with numpy.savez({path.name!r}, {_guess(keys)})."
+            f"{printable(path)} holds an array that cannot be read: "
+            f"{printable(member.filename)} has Python objects. "
+            f"{_without_objects(path, member)}"
         )
-    size = sum(archive.getinfo(f"{name}.npy").file_size for name in ARRAYS)
-    free = shutil.disk_usage(folder).free
-    if size > free:
+    if min(shape, default=0) < 0 or size != follows:
         raise ValueError(
-            f"{path} unpacks to {size:,} bytes, but the cache has room for {free:,}: "
-            "set SKYLARK_CACHE to another folder."
+            f"{printable(path)} is damaged: {printable(member.filename)} says that it "
+            f"has the shape {printable(shape)}, but holds {follows:,} bytes."
         )
+    return Header(member, shape, dtype, fortran_order)
 
 
-def _guess(keys: list[str]) -> str:
-    """Return how the keys of a file would be renamed: x_train=train_images, ..."""
-    found = {_role(key): key for key in keys}
-    return ", ".join(f"{name}={found.get(name, '...')}" for name in ARRAYS)
+def _without_objects(path: Path, member: zipfile.ZipInfo) -> str:
+    key, name = member.filename.removesuffix(".npy"), path.name
+    return (
+        "If they are labels, and the file is your own, save them as text: a = "
+        f"dict(numpy.load({name!r}, allow_pickle=True)); a[{key!r}] = "
+        f"a[{key!r}].astype(str); numpy.savez({f'{path.stem}-2.npz'!r}, **a)"
+    )
 
 
-def _role(key: str) -> str:
-    """Return the array that a key seems to mean: train_images or X-Train is x_train."""
-    letters = re.sub("[^a-z]", "", key.lower())
-    part = "train" if "train" in letters else "test"
-    kind = letters.replace(part, "")
-    if kind.startswith(("label", "target", "y")):
-        return f"y_{part}"
-    return f"x_{part}" if kind.startswith(("image", "data", "x")) else ""
+def _array(
+    path: Path, archive: zipfile.ZipFile, name: str, header: Header
+) -> np.ndarray:
+    content = b"".join(_chunks(path, archive, header.member))
+    size = header.dtype.itemsize * int(np.prod(header.shape, dtype=object))
+    flat = np.frombuffer(content, header.dtype, offset=len(content) - size)
+    return flat.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
-def _check(path: Path, arrays: Arrays) -> None:
-    """Raise ValueError unless arrays are images with one label each."""
-    for part in ("train", "test"):
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if x.ndim not in (3, 4) or y.ndim != 1 or len(x) != len(y) or not len(x):
-            raise ValueError(
-                f"{path} has x_{part} of shape {x.shape} and y_{part} of shape "
-                f"{y.shape}: expected images (n, h, w, c) or (n, h, w), and n labels."
-            )
+def _chunks(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> Iterator[bytes]:
+    """Yield a member's content, as long as the directory says and no longer."""
+    left = member.file_size
+    try:
+        with archive.open(member) as stream:
+            while left and (chunk := stream.read(min(left, 1 << 20))):
+                left -= len(chunk)
+                yield chunk
+            if left or stream.read(1):
+                raise EOFError("it is shorter or longer than it says")
+    except (GeneratorExit, KeyboardInterrupt):
+        raise
+    except Exception as error:  # a damaged file may raise anything in its decoder
+        raise _damaged(path, error, member.filename) from None
+
+
+def _size(found: Iterable[Header]) -> int:
+    return sum(header.member.file_size for header in found)
+
+
+def _damaged(path: Path, error: Exception, member: str = "") -> ValueError:
+    where = f" in {printable(member)}" if member else ""
+    return ValueError(
+        f"{printable(path)} is not an .npz file, or is damaged{where} "
+        f"({printable(error, 100) or type(error).__name__})."
+    )

@@ -1,39 +1,121 @@
-"""The user's own arrays: an .npz file with x_train, y_train, x_test and y_test."""
+"""The user's own arrays, in an .npz file: images and labels, in parts or not."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from data.cache import prepare
-from data.dataset import Dataset, write_about
-from data.formats import npz
+from data import cache
+from data.dataset import ARRAYS, Arrays, Dataset, write_about, write_array
+from data.formats import labelled_images, npz
+from data.own.split import choose_test
+from data.progress import note
+from data.text import printable
 
 
 def load(path: Path) -> Dataset:
     """Return the arrays of a file, which is extracted once to be memory-mapped.
+
+    It holds x_train, y_train, x_test and y_test, or what has one of the other names in
+    use for them; of x and y alone, a fifth of each class becomes the test set.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ValueError
-        It does not hold these arrays, or is damaged.
+        It does not hold images and labels, or is damaged.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}.")
+        raise FileNotFoundError(f"there is no file {printable(path)}.")
+    if path.suffix.lower() == ".npy":
+        raise ValueError(
+            f"{printable(path)} holds one array, of images or of labels: save both in "
+            f"one file, numpy.savez({f'{path.stem}.npz'!r}, x=images, y=labels)."
+        )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
 
     def make(folder: Path) -> None:
-        arrays = npz.extract(path, folder)
-        labels = np.unique(np.concatenate([arrays["y_train"], arrays["y_test"]]))
+        given = folder / "given"
+        given.mkdir()
+        labels = _write(path, given, folder)
+        for file in given.iterdir():
+            file.unlink()
+        given.rmdir()
         write_about(
             folder,
-            name=path.stem,
-            source=path.name,
-            classes=[str(label) for label in labels],
+            name=printable(path.stem),
+            source=printable(path.name),
+            classes=[printable(label) for label in labels],
             sha256=digest,
         )
 
-    return prepare(f"{path.stem}-{digest[:16]}", make)
+    return cache.prepare(cache.key(path.stem, digest), make)
+
+
+def _write(path: Path, given: Path, folder: Path) -> np.ndarray:
+    """Write the four arrays into a folder, and return the labels in use, sorted."""
+    arrays = _extract(path, given)
+    try:
+        labels = labelled_images.labels(arrays)
+        pixels = labelled_images.pixels(arrays)
+        parts = _parts(arrays, labels)
+    except ValueError as error:
+        raise ValueError(f"{printable(path)} has {error}") from None
+    for part, (x, y) in parts.items():
+        images = (
+            pixels.convert(x[start : start + labelled_images.BLOCK])
+            for start in range(0, len(x), labelled_images.BLOCK)
+        )
+        shape = (len(x), *x.shape[1:])
+        write_array(folder / f"x_{part}.npy", shape, pixels.dtype, images)
+        write_array(folder / f"y_{part}.npy", y.shape, y.dtype, [y])
+    return np.unique(labels["y_train"])
+
+
+def _extract(path: Path, given: Path) -> Arrays:
+    """Extract the arrays that the file's keys name, once their headers are in order."""
+    with npz.opened(path) as archive:
+        found = npz.headers(path, archive)
+        shapes = {key: header.shape for key, header in found.items()}
+        try:
+            keys = labelled_images.assign(found)
+        except KeyError:
+            raise ValueError(
+                f"{printable(path)} has the keys {printable(', '.join(found))}, "
+                f"expected {', '.join(ARRAYS)}, or x and y: "
+                f"{labelled_images.advice(shapes, path.name)}"
+            ) from None
+        try:
+            labelled_images.check_shapes({n: shapes[key] for n, key in keys.items()})
+        except ValueError as error:
+            raise ValueError(f"{printable(path)} has {error}") from None
+        if unused := [key for key in found if key not in keys.values()]:
+            note(f"{printable(path.name)}: not used: {printable(', '.join(unused))}.")
+        return npz.extract(path, archive, {n: found[k] for n, k in keys.items()}, given)
+
+
+def _parts(arrays: Arrays, labels: Arrays) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return images and labels for training and for testing."""
+    if "x_test" in arrays:
+        return {
+            part: (arrays[f"x_{part}"], labels[f"y_{part}"])
+            for part in ("train", "test")
+        }
+    x, y = arrays["x_train"], labels["y_train"]
+    names, numbers = np.unique(y, return_inverse=True)
+    digests = (digest.hex() for digest in labelled_images.digests(x))
+    try:
+        for_test = choose_test(list(zip(numbers.tolist(), digests, strict=True)))
+    except IndexError as error:
+        raise ValueError(
+            f"one image of the class {printable(names[error.args[0]])}, or copies of "
+            "one: two are needed, for training and for testing."
+        ) from None
+    note(
+        f"{len(x):,} images without a test set: a fifth of each class, "
+        f"{sum(for_test):,}, is for testing."
+    )
+    chosen = np.array(for_test)
+    return {"train": (x[~chosen], y[~chosen]), "test": (x[chosen], y[chosen])}

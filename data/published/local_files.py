@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from data.dataset import Arrays
-from data.formats import npz
+from data.formats import labelled_images, npz
 from data.published.layout import Layout
 from data.published.specification import Specification
 
@@ -53,8 +53,10 @@ def _verified(layout: Layout, paths: list[Path]) -> Arrays:
 
 
 def _npz(path: Path) -> Arrays:
-    arrays = npz.read(path)
-    for name in "x_train", "x_test":  # Keras's mnist.npz has no channel axis
+    """Return the arrays of a file as Keras has it: labels (n, 1), no channel axis."""
+    given = npz.read(path)
+    arrays = given | labelled_images.labels(given)
+    for name in "x_train", "x_test":
         if arrays[name].ndim == 3:
             arrays[name] = arrays[name][..., None]
     return arrays

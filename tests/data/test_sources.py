@@ -152,7 +152,7 @@ def hostile(path):
         (archives, flipped, "is not as published: its sha256 is"),
         (extracted, cut, "data_batch_1 cannot be read: it is not one of CIFAR's"),
         (extracted, hostile, "data_batch_1 cannot be read: .* names posix.system"),
-        (LOCAL["an .npz"], cut, "is not a usable .npz file"),
+        (LOCAL["an .npz"], cut, "is not an .npz file, or is damaged"),
     ],
 )
 def test_wrong_local_files_are_said_and_passed_over(
