@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 from data.dataset import Unavailable
 from data.download.archive import Archive
+from data.download.faults import Fault, OutOfTime, TooSlow
 from data.download.limits import Limits
-from data.download.transfer import Fault, OutOfTime, TooSlow, Transfer
+from data.download.transfer import Transfer
 from data.progress import Bar
+from data.text import printable
 
 ROUNDS = 5
 
@@ -34,10 +36,11 @@ def fetch(
         No source sends the archive before `deadline`, on `time.monotonic`.
     """
     path, part = folder / archive.name, folder / f"{archive.name}.part"
-    if path.exists():
-        if not archive.fault(path):
-            return path
-        path.unlink()
+    if path.is_file() and not archive.fault(path):
+        return path
+    path.unlink(missing_ok=True)
+    if part.is_symlink() or not part.is_file():  # a pipe or device; a link's target
+        part.unlink(missing_ok=True)
     if not _can_download():
         raise Unavailable("requests, which downloads, is missing: pip install requests")
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +70,7 @@ def _from_any(transfer: Transfer, urls: list[str], note: Callable[[str], None]) 
     for _ in range(ROUNDS):
         again = []
         for url in urls:
-            host = urlsplit(url).netloc or url
+            host = _host(url)
             note(f"{transfer.archive.name}: asking {host}")
             before = transfer.size()
             try:
@@ -82,6 +85,15 @@ def _from_any(transfer: Transfer, urls: list[str], note: Callable[[str], None]) 
     raise Unavailable(
         f"{transfer.archive.name} cannot be downloaded ({'; '.join(faults.values())})"
     )
+
+
+def _host(url: str) -> str:
+    """Return how a source is called: its host and port, and no password."""
+    try:
+        host = urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:  # as of a broken IPv6 address
+        host = ""
+    return printable(host or url, 100)
 
 
 def _complete(transfer: Transfer, url: str) -> None:

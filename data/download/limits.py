@@ -1,6 +1,9 @@
 """How long a download may take, and how slow a source may be."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+
+LONGEST = 1e9  # no clock or socket waits for longer, and nobody would
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,25 @@ class Limits:
     total: float = 3600
     patience: float = 10
     connect: float = 5
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless each is a number that can be waited for."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "slowest":
+                least, usable = "0 or more", 0 <= value < math.inf
+            else:
+                least, usable = f"above 0, at most {LONGEST:g}", 0 < value <= LONGEST
+            if not usable:
+                raise ValueError(f"{NAMES[field.name]} is {value:g}, expected {least}.")
+
+
+NAMES = {
+    "slowest": "the slowest speed (--slowest)",
+    "total": "the time limit (--time-limit)",
+    "patience": "the patience with a source, in seconds,",
+    "connect": "the time to connect, in seconds,",
+}
 
 
 DEFAULTS = Limits()

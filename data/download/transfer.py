@@ -6,26 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from data.download.archive import Archive
+from data.download.faults import Fault, OutOfTime, TooSlow
 from data.download.limits import Limits
+from data.text import printable
 
 if TYPE_CHECKING:
     from requests import Response
 
-CHUNK = 1 << 16
+    from data.download.connection import Question
 
-
-class Fault(Exception):  # noqa: N818, it is the source's, and expected
-    """What a source did wrong, as a verb and its object: "answers 404 Not Found"."""
-
-
-class TooSlow(Fault):
-    """The source sends, but more slowly than is allowed."""
-
-
-class OutOfTime(Exception):  # noqa: N818, no source is to blame
-    """The time for all sources together has run out."""
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 10
+NUMBER = "[0-9]{1,15}"  # of bytes; int() refuses thousands of digits
 
 
 @dataclass(frozen=True)
@@ -68,11 +63,15 @@ class Transfer:
             The deadline has passed.
         """
         have, whole = self.size(), self.archive.size
-        with _ask(url, have, self.limits) as response, self.part.open("ab") as file:
+        # Only a download needs requests.
+        from data.download.connection import Question
+
+        question = Question(self.limits, self.deadline)
+        with _ask(question, url, have) as response, self.part.open("ab") as file:
             position = _first_byte(response, have, whole)
             pace = Pace(self.limits, self.deadline)
             while position < whole:
-                chunk = _read(response, whole - position, self.limits)
+                chunk = question.read(response.raw, whole - position)
                 if not chunk:
                     raise Fault(f"breaks off after {position:,} of {whole:,} bytes")
                 file.write(chunk[max(0, have - position) :])
@@ -106,36 +105,61 @@ class Pace:
             self.since, self.received = now, 0
 
 
-def _ask(url: str, have: int, limits: Limits) -> "Response":
-    import requests  # only a download needs it
-
-    errors: list[tuple[type[Exception], str]] = [
-        (requests.TooManyRedirects, "redirects in a circle"),
-        (requests.exceptions.ProxyError, "cannot be reached through the proxy"),
-        (requests.exceptions.SSLError, "has a certificate that is not trusted"),
-        (requests.ConnectTimeout, "cannot be reached"),
-        (requests.Timeout, f"is silent for {limits.patience:g} s"),
-        (requests.ConnectionError, "cannot be reached"),
-        (requests.RequestException, "is not a usable address"),
-    ]
+def _ask(question: "Question", url: str, have: int) -> "Response":
+    """Return the answer of a source, or of the one to which it sends us on."""
     # The archive is compressed; a server that compressed it again would change it.
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
+    for _ in range(MOST_REDIRECTS + 1):
+        response = _answer(question, url, headers)
+        if response.status_code not in REDIRECTS:
+            break
+        response.close()
+        url = _location(response, url)
+    else:
+        raise Fault("redirects in a circle")
+    if response.status_code not in (200, 206):
+        response.close()
+        raise Fault(f"answers {response.status_code} {printable(response.reason)}")
+    return response
+
+
+def _answer(question: "Question", url: str, headers: dict[str, str]) -> "Response":
+    import requests
+
+    errors: list[tuple[type[Exception], str]] = [
+        (requests.exceptions.ProxyError, "cannot be reached through the proxy"),
+        (requests.exceptions.SSLError, "has a certificate that is not trusted"),
+        (requests.ConnectTimeout, "cannot be reached"),
+        (requests.Timeout, f"is silent for {question.limits.patience:g} s"),
+        (requests.ConnectionError, "cannot be reached"),
+        (requests.exceptions.InvalidHeader, "answers with unusable headers"),
+        (requests.RequestException, "is not a usable address"),
+    ]
     try:
-        response = requests.get(
-            url,
-            headers=headers,
-            stream=True,
-            timeout=(limits.connect, limits.patience),
-        )
+        return question.ask(url, headers)
+    except (Fault, OutOfTime):
+        raise
     except requests.RequestException as error:
         said = next(text for kind, text in errors if isinstance(error, kind))
         raise Fault(said) from None
-    if response.status_code not in (200, 206):
-        response.close()
-        raise Fault(f"answers {response.status_code} {response.reason}")
-    return response
+    except Exception as error:  # an address or a head may be wrong in any way
+        raise Fault(f"cannot be asked ({printable(error)})") from None
+
+
+def _location(response: "Response", url: str) -> str:
+    """Return the address that a redirect names, which may be relative to its own."""
+    location = response.headers.get("Location", "")
+    try:
+        text = location.encode("latin1").decode()  # as http.client does not
+        target = urljoin(url, text)
+        usable = bool(text) and text.isprintable() and bool(urlsplit(target).hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Fault(f"redirects to {printable(repr(location))}, which is no address")
+    return target
 
 
 def _first_byte(response: "Response", have: int, size: int) -> int:
@@ -143,24 +167,15 @@ def _first_byte(response: "Response", have: int, size: int) -> int:
     start, total = 0, response.headers.get("Content-Length", "")
     if response.status_code == 206:
         content_range = response.headers.get("Content-Range", "")
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+        found = re.fullmatch(rf"bytes ({NUMBER})-{NUMBER}/({NUMBER}|\*)", content_range)
         if not found:
-            raise Fault(f"answers with the range {content_range!r}")
+            raise Fault(f"answers with the range {printable(repr(content_range))}")
         start, total = int(found[1]), found[2]
-    if total.isdecimal() and int(total) != size:
-        raise Fault(f"offers {int(total):,} bytes, expected {size:,}")
+    if re.fullmatch("[0-9]+", total):
+        if not re.fullmatch(NUMBER, total):
+            raise Fault(f"offers {printable(total, 20)} bytes, expected {size:,}")
+        if int(total) != size:
+            raise Fault(f"offers {int(total):,} bytes, expected {size:,}")
     if start > have:
         raise Fault(f"answers from byte {start:,} on, when asked from {have:,}")
     return start
-
-
-def _read(response: "Response", most: int, limits: Limits) -> bytes:
-    """Return what has arrived: read(n) would wait for n bytes, however slow."""
-    from urllib3 import exceptions
-
-    try:
-        return response.raw.read1(min(CHUNK, most), decode_content=False)
-    except exceptions.TimeoutError:
-        raise Fault(f"is silent for {limits.patience:g} s") from None
-    except exceptions.HTTPError:
-        return b""  # the connection broke

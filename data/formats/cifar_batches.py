@@ -52,7 +52,10 @@ def _join(
         batches = []
         for name in names:
             try:
-                batches.append(read(files[name]))
+                x, y = read(files[name])
+                if x.shape[1:] != (PIXELS,) or len(x) != len(y):
+                    raise ValueError(f"it has data of {x.shape} and {len(y):,} labels")
+                batches.append((x, y))
             except ValueError as error:
                 raise ValueError(f"{name} cannot be read: {error}.") from None
         x, y = (np.concatenate(both) for both in zip(*batches, strict=True))

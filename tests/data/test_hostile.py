@@ -4,13 +4,14 @@ import gzip
 import io
 import os
 import pickle
+import struct
 import tarfile
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from data.formats import cifar_pickle, unpack
+from data.formats import cifar_batches, cifar_pickle, unpack
 from tests.data import tiny
 
 WANTED = {f"{tiny.FOLDER}/data_batch_1": 1000}
@@ -188,6 +189,126 @@ def test_a_pickle_that_asks_for_much_memory():
     evil = b"\x80\x02}r\xff\xff\xff\x7f."
     with pytest.raises(ValueError, match="not one of CIFAR's pickles"):
         cifar_pickle.batch(evil, "labels")
+
+
+DEEP = 100_000
+DATA = tiny.pickled(*(tiny.arrays()[name] for name in ("x_test", "y_test")))
+PIXELS, LABELS = DATA.split(tiny.text(b"labels"))
+TEXT = b"X" + struct.pack("<I", 1 << 20) + bytes(1 << 20) + b"q\x01"  # BINUNICODE, memo
+
+
+def doubled(levels):
+    """Return a tuple of two times the one below it, from the memo: 2^levels leaves."""
+    return b"K\x01q\x00" + b"h\x00\x86q\x00" * levels
+
+
+def labelled(value):
+    """Return a batch with its labels replaced."""
+    return PIXELS + tiny.text(b"labels") + value + b"u."
+
+
+BAD_PICKLES = {
+    "nested lists": (b"\x80\x02" + b"](" * DEEP + b"e" * DEEP + b".", ""),
+    "nested tuples": (b"\x80\x02)" + b"\x85" * DEEP + b".", "no data"),
+    "too many instructions": (b"\x80\x02" + b"N" * 3 * DEEP + b".", "250,000 instruc"),
+    "labels that nest": (
+        labelled(b")" + b"\x85" * 100_000),
+        "no list of whole numbers",
+    ),
+    "labels of the memo": (labelled(doubled(100)), "no list of whole numbers"),
+    "a list of the memo's": (
+        labelled(b"]" + doubled(100) + b"a"),
+        "no list of whole numbers",
+    ),
+    "a list in itself": (labelled(b"]q\x00h\x00a"), "no list of whole numbers"),
+    "a nested key": (b"\x80\x02}" + doubled(60) + b"Ns.", "a key that is no text"),
+    "a deep key": (b"\x80\x02})" + b"\x85" * 100_000 + b"Ns.", "a key that is no te"),
+    "labels of text": (labelled(b"](U\x011e"), "no list of whole numbers"),
+    "labels that are floats": (
+        labelled(b"](G" + struct.pack(">d", 1) + b"e"),
+        "the instruction BINFLOAT",
+    ),
+    "labels that are booleans": (labelled(b"](\x88e"), "no list of whole numbers"),
+    "labels above 255": (labelled(b"]J\xff\xff\xff\x7fa"), "not one of CIFAR's"),
+    "labels below 0": (labelled(b"]J\xff\xff\xff\xffa"), "not one of CIFAR's"),
+    "a label of 5,000 digits": (labelled(b"]I" + b"9" * 5000 + b"\na"), "not one of"),
+    "no labels": (PIXELS + b"u.", "no data and labels"),
+    "no dict": (b"\x80\x02].", "no data and labels"),
+    "data that are no array": (
+        b"\x80\x02}(U\x04dataNU\x06labels]u.",
+        "its data are no array",
+    ),
+    "an array without a state": (
+        b"\x80\x02}(U\x04data"
+        + tiny.named("numpy._core.multiarray", "_reconstruct")
+        + b")RU\x06labels]u.",
+        "not one of CIFAR's",
+    ),
+    "a state for a name": (
+        b"\x80\x02" + tiny.named("_codecs", "encode") + b"}U\x01aNsb.",
+        "no Array where one is due",
+    ),
+    "copies of a text": (
+        b"\x80\x02("
+        + TEXT
+        + (tiny.named("_codecs", "encode") + b"h\x01\x85R") * 5000
+        + b"l.",
+        "no data and labels",
+    ),
+    "an object of a class": (
+        b"\x80\x02" + tiny.named("numpy", "ndarray") + b")\x81.",
+        "the instruction NEWOBJ",
+    ),
+    "a registered extension": (b"\x80\x02\x82\x01.", "the instruction EXT1"),
+    "a persistent object": (b"\x80\x02Px\n.", "the instruction PERSID"),
+    "a name that steers a terminal": (b"c\x1b[2J\nx\n.", r"names \x1b[2J.x"),
+    "a long name": (b"c" + b"a" * 99_999 + b"\nx\n.", "…"),
+    "a shape without end": (
+        DATA.replace(
+            b"\x86" + tiny.named("numpy", "dtype"),
+            b"\x86\x85" + tiny.named("numpy", "dtype"),
+        ),
+        "an array of no shape",
+    ),
+    "a memo that is not there": (b"\x80\x02h\x07.", "not one of CIFAR's"),
+    "nothing on the stack": (b"\x80\x02.", "not one of CIFAR's"),
+    "no mark": (b"\x80\x02t.", "it lacks a mark"),
+    "pops through a mark": (b"\x80\x02](aN.", "its stack is too short"),
+    "a text without end": (b"\x80\x02X\xff\xff\xff\x7fabc.", "not one of CIFAR's"),
+    "protocol 255": (b"\x80\xff.", "not one of CIFAR's"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PICKLES)
+def test_a_pickle_cannot_nest_hang_or_grow(name, monkeypatch):
+    content, sentence = BAD_PICKLES[name]
+    monkeypatch.setattr(cifar_pickle, "MOST_STEPS", 250_000)
+    tracemalloc.start()
+    with pytest.raises(
+        ValueError, match=r"^it is not one of CIFAR's pickles: "
+    ) as told:
+        cifar_pickle.batch(content, "labels")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sentence in str(told.value)
+    assert str(told.value).isprintable()
+    assert len(str(told.value)) < 600
+    assert peak < 200e6
+
+
+def test_batches_that_do_not_fit():
+    """Labels fewer than images, or images of another size: that file is named."""
+    found = tiny.arrays()
+    files = tiny.files(found)
+    for images, labels in (
+        (found["x_test"], found["y_test"][:-1]),
+        (found["x_test"][:, :16], found["y_test"]),
+    ):
+        bad = files | {"test_batch": tiny.pickled(images, labels)}
+        with pytest.raises(
+            ValueError, match=r"^test_batch cannot be read: it has data"
+        ):
+            cifar_batches.pickles(bad, tiny.BATCHES, ("test_batch",), "labels")
 
 
 def test_python_2_pickles_are_read():
