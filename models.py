@@ -10,6 +10,7 @@ The margin gives the shape that a line makes, in the framework's own layout: n i
 h rows, w columns, c channels; f filters; h' and w' are what the window leaves.
 """
 
+import re
 from collections import OrderedDict
 from math import prod
 
@@ -155,16 +156,15 @@ class Keras_CNN(CNN, ImageClassifier):
                 steps_per_execution=1 if keras.config.backend() == "torch" else 32,
                 jit_compile=False,  # XLA is slower for convolutions on a CPU
             )
-        roles = {"moving_mean": "mean", "moving_variance": "variance"}
+        # "stage1-block1-norm1/moving_mean" -> "stage1.block1.norm1.mean"
         self.weights_ = unique(
-            (f"{layer.name}.{roles.get(weight.name, weight.name)}", weight)
-            for layer in self.net_.layers
-            for weight in layer.weights
+            (re.sub("/(moving_)?|-", ".", weight.path), weight)
+            for weight in self.net_.weights
         )
 
     def forward(self, x, layer="output", training=False):
-        part = keras.Model(self.net_.input, self.net_.get_layer(layer).output)
-        return part(x, training=training)
+        end = self.net_.get_layer(layer.replace(".", "-"))
+        return keras.Model(self.net_.input, end.output)(x, training=training)
 
     # No train_step: `compile` has put it together.
 

@@ -6,7 +6,7 @@ One record a library: what depends on which library it is, is here and nowhere e
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from frameworks.lazy import TITLES, keras, load, tf, torch
@@ -27,7 +27,11 @@ class Library:
         return False
 
     def scope(self, device: str) -> AbstractContextManager[object]:
-        """Return the context in which it computes on "cpu" or "cuda"."""
+        """Return the context in which it computes on "cpu" or "cuda".
+
+        float32 is then float32 on a GPU too. Left alone, each library rounds the inputs
+        of some operations there to the 10 bits of TF32, and not all the same ones.
+        """
         return nullcontext()
 
     def synchronise(self) -> None:
@@ -46,7 +50,7 @@ class NumPy(Library):
 
 
 class PyTorch(Library):
-    """PyTorch: each tensor carries its device, so there is no scope."""
+    """PyTorch: each tensor carries its device, so a scope sets the precision alone."""
 
     name, title = "torch", TITLES["torch"]
 
@@ -57,6 +61,19 @@ class PyTorch(Library):
     def sees_cuda(self) -> bool:
         """Ask PyTorch."""
         return torch.cuda.is_available()
+
+    @contextmanager
+    def scope(self, device: str) -> Iterator[None]:
+        """Compute convolutions and products in float32."""
+        places = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+        before = [place.fp32_precision for place in places]
+        for place in places:
+            place.fp32_precision = "ieee"
+        try:
+            yield
+        finally:
+            for place, precision in zip(places, before, strict=True):
+                place.fp32_precision = precision
 
     def synchronise(self) -> None:
         """Wait for the CUDA device, if it was used."""
@@ -81,9 +98,17 @@ class TensorFlow(Library):
         """Ask TensorFlow."""
         return bool(tf.config.list_physical_devices("GPU"))
 
-    def scope(self, device: str) -> AbstractContextManager[object]:
-        """Return TensorFlow's context."""
-        return tf.device("GPU:0" if device == "cuda" else "CPU:0")
+    @contextmanager
+    def scope(self, device: str) -> Iterator[None]:
+        """Compute in TensorFlow's own context, in float32."""
+        settings = tf.config.experimental
+        before = settings.tensor_float_32_execution_enabled()
+        settings.enable_tensor_float_32_execution(False)
+        try:
+            with tf.device("GPU:0" if device == "cuda" else "CPU:0"):
+                yield
+        finally:
+            settings.enable_tensor_float_32_execution(before)
 
     def synchronise(self) -> None:
         """Wait for all devices, if there is more than the CPU."""
@@ -118,6 +143,10 @@ class JAX(Library):
         """Ask JAX."""
         return any(device.platform == "gpu" for device in load("jax").devices())
 
+    def scope(self, device: str) -> AbstractContextManager[object]:
+        """Compute in float32; the device is Keras's to choose."""
+        return load("jax").default_matmul_precision("highest")
+
 
 class Keras(Library):
     """Keras: it computes with its backend, another of these libraries."""
@@ -137,11 +166,14 @@ class Keras(Library):
         """Ask the backend."""
         return self.backend.sees_cuda()
 
-    def scope(self, device: str) -> AbstractContextManager[object]:
-        """Return Keras's context, in the words of its backend."""
+    @contextmanager
+    def scope(self, device: str) -> Iterator[None]:
+        """Compute in Keras's context, in its backend's words, and in that one's."""
+        name = "gpu:0" if device == "cuda" else "cpu:0"
         if self.backend.name == "torch":
-            return keras.device(device)  # "cpu:0" is another device to it, and a copy
-        return keras.device("gpu:0" if device == "cuda" else "cpu:0")
+            name = device  # "cpu:0" is another device to it, and a copy
+        with keras.device(name), self.backend.scope(device):
+            yield
 
 
 LIBRARIES = {

@@ -121,21 +121,22 @@ class Keras_ResNet(ResNet, Keras_CNN):
             if stride > 1:  # Keras's "same" pads right and below first
                 x = layers.ZeroPadding2D(window // 2)(x)
             x = layers.Conv2D(
-                f, window, stride, padding, use_bias=False, name=f"{name}.{conv}"
+                f, window, stride, padding, use_bias=False, name=f"{name}-{conv}"
             )(x)
             return layers.BatchNormalization(
-                momentum=0.9, epsilon=1e-5, name=f"{name}.{norm}"
+                momentum=0.9, epsilon=1e-5, name=f"{name}-{norm}"
             )(x)
 
         x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
         x = layers.ReLU(name="stem")(conv_norm(x, "stem", self.width, 3))
         for b in self.plan():
-            out = conv_norm(x, b.name, b.filters, 3, b.stride, "conv1", "norm1")
+            name = b.name.replace(".", "-")  # PyTorch, below Keras, takes no dots
+            out = conv_norm(x, name, b.filters, 3, b.stride, "conv1", "norm1")
             out = layers.ReLU()(out)  # (n, h', w', f)
-            out = conv_norm(out, b.name, b.filters, 3, 1, "conv2", "norm2")
+            out = conv_norm(out, name, b.filters, 3, 1, "conv2", "norm2")
             if b.projects:
-                x = conv_norm(x, f"{b.name}.shortcut", b.filters, 1, b.stride)
-            x = layers.ReLU(name=b.name)(layers.Add()([out, x]))  # (n, h', w', f)
+                x = conv_norm(x, f"{name}-shortcut", b.filters, 1, b.stride)
+            x = layers.ReLU(name=name)(layers.Add()([out, x]))  # (n, h', w', f)
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (n, f)
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
