@@ -79,7 +79,23 @@ def _plan(settings: Settings, network: records.Network, options: Namespace) -> P
     if settings["reference"] not in settings["models"]:
         raise ValueError(f"--reference {settings['reference']} is not one of --models.")
     name, dataset, note = _load(settings, options)
+    _check(dataset, settings)
     return Plan({**settings, "dataset": name}, network, contestants, dataset, note)
+
+
+def _check(dataset: data.Dataset, settings: Settings) -> None:
+    """Raise ValueError if its images cannot be learned from, or not as many."""
+    if len(dataset.classes) < 2:
+        raise ValueError(
+            f"{dataset.source} has one class, {dataset.classes[0]}: two are needed."
+        )
+    sizes = {"train_size": dataset.y_train, "test_size": dataset.y_test}
+    for name, labels in sizes.items():
+        size: int | None = settings[name]  # type: ignore[literal-required]
+        try:
+            data.draw(labels, size)
+        except ValueError as error:
+            raise ValueError(f"{flag(name)} {size}: {error}") from None
 
 
 def _load(

@@ -43,7 +43,10 @@ class Environment(TypedDict):
 
 
 class Dataset(TypedDict):
-    """Which images: how many for training and testing, [h, w, c], names of classes."""
+    """Which images: how many for training and testing, [h, w, c], names of classes.
+
+    `drawn` is there if not all are taken: how they are chosen.
+    """
 
     name: str
     source: str
@@ -52,6 +55,7 @@ class Dataset(TypedDict):
     image_shape: list[int]
     classes: list[str]
     sha256: str
+    drawn: NotRequired[str]
 
 
 # One that is compared, by its class "module:Name". `parameters` of its constructor and

@@ -16,29 +16,21 @@ from comparison.processes import process
 from comparison.processes.trial import Epoch, TrialSpec
 from comparison.report.live import Live
 from comparison.sameness.proof import prove
-from comparison.settings import constructor
+from comparison.settings import Settings, constructor
 from comparison.statistics.summary import summarise
+from data import Dataset
 
 
 def start(plan: Plan) -> records.Run:
     """Return a run that has no trial yet."""
-    dataset, settings = plan.dataset, plan.settings
-    shape = dataset.x_train.shape[1:]
+    settings = plan.settings
     return {
         "schema": results.SCHEMA,
         "version": version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
         "environment": environment.describe(settings["threads"]),
-        "dataset": {
-            "name": dataset.name,
-            "source": dataset.source,
-            "train": len(dataset.x_train[: settings["train_size"]]),
-            "test": len(dataset.x_test[: settings["test_size"]]),
-            "image_shape": list(shape) if len(shape) == 3 else [*shape, 1],
-            "classes": list(dataset.classes),
-            "sha256": dataset.sha256,
-        },
+        "dataset": images(plan.dataset, settings),
         "note": plan.note,
         "network": plan.network,
         "settings": settings,
@@ -48,6 +40,27 @@ def start(plan: Plan) -> records.Run:
         "trials": [],
         "summary": {},
     }
+
+
+def images(dataset: Dataset, settings: Settings) -> records.Dataset:
+    """Return what is kept of a data set, and of how many of its images are taken."""
+    shape = dataset.x_train.shape[1:]
+    wholes = {"train": len(dataset.y_train), "test": len(dataset.y_test)}
+    sizes = settings["train_size"], settings["test_size"]
+    taken = [min(n, size or n) for n, size in zip(wholes.values(), sizes, strict=True)]
+    about: records.Dataset = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "train": taken[0],
+        "test": taken[1],
+        "image_shape": list(shape) if len(shape) == 3 else [*shape, 1],
+        "classes": list(dataset.classes),
+        "sha256": dataset.sha256,
+    }
+    if taken != list(wholes.values()):
+        whole = " and ".join(f"{n:,}" for n in wholes.values())
+        about["drawn"] = f"of {whole}, from each class its share"
+    return about
 
 
 def version() -> str:

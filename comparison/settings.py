@@ -100,10 +100,12 @@ class Settings(TypedDict):
         ),
     ]
     train_size: Annotated[
-        int | None, Option("images", "train on the first N images", otherwise="all")
+        int | None,
+        Option("images", "train on N, of each class its share", otherwise="all"),
     ]
     test_size: Annotated[
-        int | None, Option("images", "test on the first N images", otherwise="all")
+        int | None,
+        Option("images", "test on N, of each class its share", otherwise="all"),
     ]
     epochs: Annotated[
         int, Option("training", "passes over the training images", 5, "{} epochs")

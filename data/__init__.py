@@ -10,8 +10,8 @@ Beside them is what all share: `loading` (the one call), `dataset` (its result),
 loading -> published, own -> cache -> formats, download -> dataset, progress.
 """
 
-from data.dataset import Dataset, Unavailable
+from data.dataset import Dataset, Unavailable, draw
 from data.download.limits import Limits
 from data.loading import NAMES, image_size, load
 
-__all__ = ["NAMES", "Dataset", "Limits", "Unavailable", "image_size", "load"]
+__all__ = ["NAMES", "Dataset", "Limits", "Unavailable", "draw", "image_size", "load"]

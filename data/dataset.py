@@ -61,6 +61,48 @@ class Dataset:
         return cls(**about, **arrays, folder=folder)
 
 
+def draw(labels: np.ndarray, count: int | None) -> slice | np.ndarray:
+    """Return which images to take: all, or `count` of them, drawn class by class.
+
+    Each class keeps its share, and has one image at least: the first ones of a folder,
+    or of sorted labels, would be of one class. They are the same on every machine.
+
+    Parameters
+    ----------
+    labels : (n,)
+    count : int or None
+
+    Returns
+    -------
+    slice or (count,) int
+        Indices in ascending order.
+
+    Raises
+    ------
+    ValueError
+        There are more classes than images would be taken.
+    """
+    if count is None or count >= len(labels):
+        return slice(None)
+    _, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if count < len(sizes):
+        raise ValueError(f"{count} images cannot be of all {len(sizes)} classes.")
+    shares = sizes * (count / len(labels))
+    quotas = np.maximum(1, shares.astype(int))
+    while (missing := count - quotas.sum()) != 0:
+        step = int(np.sign(missing))
+        # The class that is furthest from its share; none is left without an image.
+        off = step * (shares - quotas)
+        quotas[np.where((quotas > 1) | (step > 0), off, -np.inf).argmax()] += step
+    rng = np.random.default_rng(0)
+    members = (np.flatnonzero(numbers == number) for number in range(len(sizes)))
+    chosen = [
+        rng.permutation(of_class)[:quota]
+        for of_class, quota in zip(members, quotas, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
 def write(folder: Path, arrays: Arrays, **about: Any) -> None:
     """Write the four arrays, and their name, source and classes."""
     for name, array in arrays.items():

@@ -57,7 +57,8 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
 
     Model = find_class(spec)
     dataset = data.Dataset.open(spec["folder"])
-    train, test = slice(spec["train_size"]), slice(spec["test_size"])
+    train = data.draw(dataset.y_train, spec["train_size"])
+    test = data.draw(dataset.y_test, spec["test_size"])
     X, y = dataset.x_train[train], dataset.y_train[train]
     X_test, y_test = dataset.x_test[test], dataset.y_test[test]
     parameters = spec["parameters"] | {"random_state": spec["seed"]}

@@ -14,9 +14,10 @@ def conditions(run: records.Run) -> str:
     packages = [f"{name} {v}" for name, v in env["packages"].items() if v]
     gpu = f"GPU {env['gpu']}, " if env["gpu"] else ""
     shape = "x".join(map(str, data["image_shape"]))
+    drawn = f", {data['drawn']}" if "drawn" in data else ""
     return (
         f"{data['name']} ({data['train']:,} images {shape} for training, "
-        f"{data['test']:,} for testing); {network.in_words(run['network'])}, "
+        f"{data['test']:,} for testing{drawn}); {network.in_words(run['network'])}, "
         f"{in_words(settings, 'training')}. {statistics(settings['seeds'])} "
         f"{env['cpu']}, {gpu}{in_words(settings, 'run')}, Python {env['python']}, "
         f"{', '.join(packages)}. {clock(settings['epochs'])} {_engines(run)}"
