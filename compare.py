@@ -7,7 +7,6 @@ Options in, `comparison/` called, table out.
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036, this is where an older one ends
@@ -44,15 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compare(options: Namespace, console: Console) -> int:
     """Begin a run, or go on with one; ValueError or OSError for what cannot be."""
-    new = Path("runs", f"{datetime.now():%Y-%m-%d_%H%M%S}")
-    folder = options.out or options.resume or new
     if options.resume:
-        planned = plan.go_on(options, results.read(folder))
+        planned = plan.go_on(options, results.read(options.resume))
     else:
         planned = plan.begin(options)
     if planned.note:
         terminal.warn(planned.note, console)
     run = runner.start(planned)
+    folder = options.out or options.resume or results.new_folder(Path("runs"))
     with results.locked(folder):
         if options.resume:
             run = runner.go_on(results.read(folder), run)

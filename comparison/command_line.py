@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
+from threading import TIMEOUT_MAX
 
 from comparison import network, settings
 
@@ -41,8 +42,10 @@ def parser() -> ArgumentParser:
 
 
 def seconds(text: str) -> float:
-    """Return a number above 0."""
+    """Return a number above 0, for which a thread can wait."""
     number = float(text)
-    if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    if not 0 < number <= TIMEOUT_MAX:
+        raise ArgumentTypeError(
+            f"{text} is not a number of seconds above 0, at most {TIMEOUT_MAX:.0f}"
+        )
     return number

@@ -1,9 +1,12 @@
 """results.json: the source of every number, whole at any moment."""
 
+import itertools
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +41,19 @@ def locked(folder: Path) -> Iterator[None]:
 
 def write(folder: Path, run: "records.Run") -> None:
     """Replace DIR/results.json in one step."""
-    write_text(folder / FILE, json.dumps(run, indent=1))
+    write_text(folder / FILE, json.dumps(_strict(run), indent=1, allow_nan=False))
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file in one step: a reader sees the old one or the new, whole.
 
-    A killed writer leaves a `.part` beside it, which the next one overwrites: a folder
-    has one writer, see `locked`.
+    A killed writer leaves a `.part` beside it, which the next one removes: a folder
+    has one writer, see `locked`. A link of that name is not followed.
     """
     beside = path.with_name(f"{path.name}.part")
     try:
-        with beside.open("w", encoding="utf-8") as file:
+        beside.unlink(missing_ok=True)
+        with beside.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -73,7 +77,7 @@ def read(folder: Path) -> "records.Run":
         raise FileNotFoundError(f"{folder} holds no {FILE}: it is not a run's folder.")
     try:
         run = json.loads(path.read_text("utf-8"))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deep
         raise ValueError(f"{path} is not JSON: {error}.") from None
     schema = run.get("schema") if isinstance(run, dict) else None
     if schema == 1:
@@ -83,6 +87,20 @@ def read(folder: Path) -> "records.Run":
     return run
 
 
+def new_folder(where: Path) -> Path:
+    """Make a folder named after the time, and return it; a second run takes another."""
+    name = f"{datetime.now():%Y-%m-%d_%H%M%S}"
+    for number in itertools.count(2):
+        folder = where / name
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            name = f"{name[:17]}-{number}"
+        else:
+            break
+    return folder
+
+
 def done(run: "records.Run") -> set[tuple[str, int]]:
     """Return (model, seed) of the trials that need not be run again."""
     return {
@@ -90,6 +108,15 @@ def done(run: "records.Run") -> set[tuple[str, int]]:
         for trial in run["trials"]
         if trial["status"] == "ok"
     }
+
+
+def _strict(value: Any) -> Any:
+    """Return a value with null for what JSON has no number for: NaN and infinities."""
+    if isinstance(value, dict):
+        return {key: _strict(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _upgraded(run: dict[str, Any]) -> Any:

@@ -53,6 +53,14 @@ def whole(text: str) -> int:
     return number
 
 
+def number(text: str) -> float:
+    """Return a number of at least 0, and not infinity."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0")
+    return value
+
+
 class Settings(TypedDict):
     """The settings as results.json keeps them; a run that is resumed has the same.
 
@@ -148,7 +156,7 @@ OPTIONS: dict[str, Option] = {
 }
 _READ: dict[type, tuple[Callable[[str], Any], str]] = {
     int: (whole, "N"),
-    float: (float, "X"),
+    float: (number, "X"),
     str: (str, "NAME"),
 }
 

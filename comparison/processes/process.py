@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frameworks.lazy import TITLES
+
 Event = dict[str, Any]
 _running: set[subprocess.Popen[str]] = set()
 THREADS = (
@@ -32,6 +34,11 @@ ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
+TAIL = 1 << 16  # bytes of what a child printed that are looked at
+
+
+class BadEvent(ValueError):  # noqa: N818, it is what the line is
+    """A child said something else than events."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ def run(
     environment : mapping or None
         Further environment variables; None takes one away.
     """
+    from data.text import printable  # it brings NumPy, which the child may not load
+
     variables = dict.fromkeys(THREADS, str(threads))
     variables |= ALLOCATOR | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
     wanted = os.environ | variables | dict(environment or {})
@@ -78,6 +87,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            errors="replace",
             cwd=Path(__file__).parents[2],
             env={name: value for name, value in wanted.items() if value is not None},
             start_new_session=True,  # Ctrl-C is the parent's alone
@@ -100,9 +110,11 @@ def run(
                 child.stdin.write(json.dumps(spec) + "\n")
                 child.stdin.flush()
             for line in child.stdout:
-                last = json.loads(line)
+                last = _event(line)
                 on_event(last)
             code = child.wait()
+        except BadEvent as bad:
+            return Ending("failed", str(bad))
         finally:
             timer.cancel()
             _kill(child)
@@ -114,9 +126,22 @@ def run(
         if late.is_set():
             return Ending("failed", f"stopped after {timeout:g} seconds")
         if last.get("event") == "ended":
-            return Ending(last["status"], last["error"])
-        stderr.seek(0)
-        return Ending("failed", _explain(code, stderr.read()))
+            said = last["error"]
+            return Ending(last["status"], said and printable(said))
+        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - TAIL))
+        said = stderr.read().decode(errors="replace")
+        return Ending("failed", printable(_explain(code, said)))
+
+
+def _event(line: str) -> Event:
+    """Return what a line of a child's says; BadEvent if `emit` has not written it."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise BadEvent(f"said something that is no event: {line[:80]!r}")
+    return event
 
 
 def stop_all() -> None:
@@ -147,8 +172,9 @@ def serve(work: Callable[[Any, Callable[..., None]], None]) -> None:
     status, error = "ok", None
     try:
         work(spec, emit)
-    except ModuleNotFoundError as missing:
-        status, error = "skipped", str(missing)
+    except ModuleNotFoundError as missing:  # of a framework: skipped; of anything else
+        status = "skipped" if missing.name in TITLES else "failed"
+        error = str(missing)
     except MemoryError:
         status, error = "failed", "out of memory"
     except Exception as problem:  # whatever a class raises is its row's text
@@ -174,5 +200,5 @@ def _explain(code: int, stderr: str) -> str:
 
 @contextlib.contextmanager
 def _stderr() -> Iterator[Any]:
-    with tempfile.TemporaryFile("w+", errors="replace") as file:
+    with tempfile.TemporaryFile() as file:
         yield file

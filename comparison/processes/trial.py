@@ -7,6 +7,7 @@ library.
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from math import isfinite
 from time import perf_counter
 from typing import Any, TypedDict
 
@@ -79,6 +80,7 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     seconds["first_step"] = first - (build or 0)
 
     def report(model: Any, logs: Mapping[str, Any]) -> None:
+        check_converges(logs["loss"], logs["epoch"])
         emit(
             "epoch",
             epoch=logs["epoch"],
@@ -89,6 +91,8 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
 
     model = Model(**parameters, on_epoch_end=report)
     seconds["fit"], _ = timed(model.fit, X, y)
+    for epoch, loss in enumerate(model.history_["loss"], 1):
+        check_converges(loss, epoch)
     model.predict(X_test)
     predict, predicted = timed(model.predict, X_test)
     seconds["predict"] = predict
@@ -109,6 +113,16 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
         device=getattr(model, "device_", None),
         threads=resources.threads_in_use(),
     )
+
+
+class Diverged(ArithmeticError):  # noqa: N818, it is what training did
+    """The loss of an epoch is no number."""
+
+
+def check_converges(loss: float, epoch: int) -> None:
+    """Raise Diverged if the loss of an epoch is not finite."""
+    if not isfinite(loss):
+        raise Diverged(f"diverged in epoch {epoch}: its loss is {loss}")
 
 
 def find_class(spec: ClassSpec) -> type:
