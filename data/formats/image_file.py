@@ -1,6 +1,10 @@
 """One image file of any kind, as 8-bit pixels: grey, or red, green and blue."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
+from threading import Condition
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +29,41 @@ ENDINGS = {ending for endings in FORMATS.values() for ending in endings}
 GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
+# Decoded at once by all threads, and so the most that one image may have: a small file
+# can say that it has any number.
+MOST_PIXELS = 50_000_000
+
+
 class Unreadable(Exception):  # noqa: N818, it is what the file is
     """A file cannot be read as an image; the message says why, and not which."""
+
+
+class _Budget:
+    """How many pixels are being decoded by all threads together."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.used = most, 0
+        self.changed = Condition()
+
+    @contextmanager
+    def of(self, pixels: int) -> Iterator[None]:
+        """Wait until so many more can be decoded; Unreadable if they never can."""
+        if pixels > self.most:
+            raise Unreadable(
+                f"has {pixels:,} pixels, more than {self.most:,}: scale it down"
+            )
+        with self.changed:
+            self.changed.wait_for(lambda: self.used + pixels <= self.most)
+            self.used += pixels
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.used -= pixels
+                self.changed.notify_all()
+
+
+_in_flight = _Budget(MOST_PIXELS)
 
 
 def can_decode() -> bool:
@@ -72,16 +109,21 @@ def pixels(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
     Raises
     ------
     Unreadable
-        The file is damaged, or has pixels without a fixed range.
+        The file is damaged, or has pixels without a fixed range, or too many of them.
+        (A large photo as JPEG that is to be scaled is decoded in fewer.)
     """
     from PIL import Image, ImageOps
 
+    mode = "L" if grey else "RGB"
     try:
         with Image.open(path, formats=list(FORMATS)) as image:
-            upright = ImageOps.exif_transpose(image)
-        flat = _on_white(_eight_bit(upright)).convert("L" if grey else "RGB")
-        if size and flat.size != size[::-1]:
-            flat = ImageOps.fit(flat, size[::-1])
+            if size and prod(image.size) > MOST_PIXELS:
+                image.draft(mode, (2 * max(size),) * 2)  # a JPEG in an eighth, say
+            with _in_flight.of(prod(image.size)):
+                upright = ImageOps.exif_transpose(image)
+                flat = _on_white(_eight_bit(upright)).convert(mode)
+                if size and flat.size != size[::-1]:
+                    flat = ImageOps.fit(flat, size[::-1])
     except Unreadable:
         raise
     except Exception as error:  # a damaged file may raise anything in its decoder

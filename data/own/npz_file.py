@@ -1,6 +1,7 @@
 """The user's own arrays, in an .npz file: images and labels, in parts or not."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,13 +57,13 @@ def load(path: Path) -> Dataset:
 
 def _write(path: Path, given: Path, folder: Path) -> np.ndarray:
     """Write the four arrays into a folder, and return the labels in use, sorted."""
-    arrays = _extract(path, given)
+    arrays, keys = _extract(path, given)
     try:
         labels = labelled_images.labels(arrays)
         pixels = labelled_images.pixels(arrays)
         parts = _parts(arrays, labels)
     except ValueError as error:
-        raise ValueError(f"{printable(path)} has {error}") from None
+        raise _said(path, error, keys) from None
     for part, (x, y) in parts.items():
         images = (
             pixels.convert(x[start : start + labelled_images.BLOCK])
@@ -74,8 +75,14 @@ def _write(path: Path, given: Path, folder: Path) -> np.ndarray:
     return np.unique(labels["y_train"])
 
 
-def _extract(path: Path, given: Path) -> Arrays:
-    """Extract the arrays that the file's keys name, once their headers are in order."""
+def _extract(path: Path, given: Path) -> tuple[Arrays, dict[str, str]]:
+    """Extract the arrays of a file, once their headers are in order.
+
+    Returns
+    -------
+    arrays, keys
+        x_train and so on, and the keys under which the file has them.
+    """
     with npz.opened(path) as archive:
         found = npz.headers(path, archive)
         shapes = {key: header.shape for key, header in found.items()}
@@ -90,10 +97,18 @@ def _extract(path: Path, given: Path) -> Arrays:
         try:
             labelled_images.check_shapes({n: shapes[key] for n, key in keys.items()})
         except ValueError as error:
-            raise ValueError(f"{printable(path)} has {error}") from None
+            raise _said(path, error, keys) from None
         if unused := [key for key in found if key not in keys.values()]:
             note(f"{printable(path.name)}: not used: {printable(', '.join(unused))}.")
-        return npz.extract(path, archive, {n: found[k] for n, k in keys.items()}, given)
+        wanted = {name: found[key] for name, key in keys.items()}
+        return npz.extract(path, archive, wanted, given), keys
+
+
+def _said(path: Path, error: ValueError, keys: dict[str, str]) -> ValueError:
+    """Return an error with the file's name, and with its keys for the arrays' names."""
+    names = re.compile("|".join(rf"\b{name}\b" for name in keys))
+    sentence = names.sub(lambda found: printable(keys[found[0]]), str(error))
+    return ValueError(f"{printable(path)}: {sentence}")
 
 
 def _parts(arrays: Arrays, labels: Arrays) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import data
+from data.formats import image_file
 from data.own import parallel_decoding
 
 WHITE, RED, BLUE = (255, 255, 255), (255, 0, 0), (0, 0, 255)
@@ -215,6 +216,47 @@ def test_a_bomb_is_not_decoded(top):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"1 files that cannot be read.*bomb\.png"):
         data.load(top)
+
+
+def test_another_format_by_the_name_of_a_png_is_not_opened(top):
+    """Pillow goes by content, and would start Ghostscript for PostScript."""
+    fill(top / "cat", count=5)
+    (top / "cat" / "a.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+    )
+    with pytest.raises(ValueError, match=r"cat/a\.png is not an image"):
+        data.load(top)
+
+
+def test_images_of_very_many_pixels(top):
+    """Refused as they are; a photo that is to be scaled is decoded in fewer pixels."""
+    size = (8000, 6300)  # 50.4 million
+    fill(top / "cat", count=5)
+    put(Image.new("1", size), top / "cat" / "large.png")
+    with pytest.raises(
+        ValueError, match=r"large\.png has 50,400,000 pixels, more than"
+    ):
+        data.load(top, image_size=8)
+    (top / "cat" / "large.png").unlink()
+    put(Image.new("L", size, 200), top / "cat" / "photo.jpg")
+    dataset = data.load(top, image_size=8)
+    means = np.concatenate([dataset.x_train, dataset.x_test]).mean(axis=(1, 2, 3))
+    assert np.isclose(means, 200, atol=1).any()
+
+
+def test_pixels_in_flight_are_bounded_over_all_threads():
+    budget = image_file._Budget(100)
+    most = []
+
+    def decode(pixels):
+        with budget.of(pixels):
+            most.append(budget.used)
+
+    parallel_decoding.in_threads(decode, [60, 40, 100, 1, 99, 50] * 20)
+    assert max(most) <= 100
+    assert budget.used == 0
+    with pytest.raises(image_file.Unreadable):
+        decode(101)
 
 
 @pytest.mark.parametrize("below", [".", "train"])

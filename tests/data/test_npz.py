@@ -49,6 +49,12 @@ def test_other_keys_in_use(tmp_path, keys):
         np.testing.assert_array_equal(getattr(dataset, name), found[name])
 
 
+def test_what_is_wrong_is_said_in_the_files_own_names(tmp_path):
+    np.savez(tmp_path / "own.npz", images=np.zeros((9, 4, 4)) * 1j, labels=np.ones(9))
+    with pytest.raises(ValueError, match=r"own\.npz: images of complex128: pixels are"):
+        data.load(tmp_path / "own.npz")
+
+
 def test_images_for_validation_are_not_used_beside_those_for_testing(tmp_path, capsys):
     found = tiny.arrays()
     further = {"x_val": found["x_test"][:3], "y_val": found["y_test"][:3]}
