@@ -89,16 +89,13 @@ def read(folder: Path) -> "records.Run":
 
 def new_folder(where: Path) -> Path:
     """Make a folder named after the time, and return it; a second run takes another."""
-    name = f"{datetime.now():%Y-%m-%d_%H%M%S}"
-    for number in itertools.count(2):
-        folder = where / name
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            name = f"{name[:17]}-{number}"
-        else:
+    time = f"{datetime.now():%Y-%m-%d_%H%M%S}"
+    others = (f"{time}-{number}" for number in itertools.count(2))
+    for name in itertools.chain([time], others):
+        with suppress(FileExistsError):
+            (where / name).mkdir(parents=True)
             break
-    return folder
+    return where / name
 
 
 def done(run: "records.Run") -> set[tuple[str, int]]:

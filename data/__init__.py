@@ -6,8 +6,8 @@
 - `download/`: archives from mirrors and hosts, resumed and verified
 
 Beside them is what all share: `loading` (the one call), `dataset` (its result),
-`cache`, `progress` and the command, `python -m data`. Imports run one way:
-loading -> published, own -> cache -> formats, download -> dataset, progress.
+`cache`, `progress`, `text` and the command, `python -m data`. Imports run one way:
+loading -> published, own -> cache -> formats, download -> dataset, progress, text.
 """
 
 from data.dataset import Dataset, Unavailable, draw

@@ -51,6 +51,12 @@ def Model(request):  # noqa: N802, it is a class
     return request.param
 
 
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """A cache of data sets for one test alone."""
+    monkeypatch.setenv("SKYLARK_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real images, named by SKYLARK_DATA."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def run(
     variables = dict.fromkeys(THREADS, str(threads))
     variables |= ALLOCATOR | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
     wanted = os.environ | variables | dict(environment or {})
-    with _stderr() as stderr:
+    with tempfile.TemporaryFile() as stderr:
         child = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
@@ -110,6 +110,8 @@ def run(
                 child.stdin.write(json.dumps(spec) + "\n")
                 child.stdin.flush()
             for line in child.stdout:
+                if not line.endswith("\n"):
+                    break  # it ended in the middle of it: how, is told below
                 last = _event(line)
                 on_event(last)
             code = child.wait()
@@ -196,9 +198,3 @@ def _explain(code: int, stderr: str) -> str:
         return f"crashed ({name})"
     lines = stderr.strip().splitlines() or ["no word on why"]
     return f"ended with exit code {code}: {lines[-1]}"
-
-
-@contextlib.contextmanager
-def _stderr() -> Iterator[Any]:
-    with tempfile.TemporaryFile() as file:
-        yield file

@@ -115,14 +115,10 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     )
 
 
-class Diverged(ArithmeticError):  # noqa: N818, it is what training did
-    """The loss of an epoch is no number."""
-
-
 def check_converges(loss: float, epoch: int) -> None:
-    """Raise Diverged if the loss of an epoch is not finite."""
+    """Raise FloatingPointError if the loss of an epoch is not finite."""
     if not isfinite(loss):
-        raise Diverged(f"diverged in epoch {epoch}: its loss is {loss}")
+        raise FloatingPointError(f"diverged in epoch {epoch}: its loss is {loss}")
 
 
 def find_class(spec: ClassSpec) -> type:

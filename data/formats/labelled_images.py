@@ -140,8 +140,7 @@ def pixels(arrays: Arrays) -> Pixels:
     """
     ranges = {name: _range(name, x) for name, x in arrays.items() if name[0] == "x"}
     rules = {name: _rule(name, found) for name, found in ranges.items()}
-    wide = next((rule for rule in rules.values() if rule.dtype != np.uint8), None)
-    if wide and len({rule.dtype for rule in rules.values()}) > 1:
+    if len({rule.dtype for rule in rules.values()}) > 1:
         kinds = " and ".join(f"{name} {rule.dtype}" for name, rule in rules.items())
         raise ValueError(
             f"{kinds}: training and testing need the same kind of pixels. Save both "

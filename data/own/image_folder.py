@@ -13,7 +13,7 @@ from data import cache
 from data.dataset import Dataset, Unavailable, write_about, write_array
 from data.formats import image_file
 from data.own import folder_layout, parallel_decoding
-from data.own.split import choose_test
+from data.own.split import choose_test, too_few
 from data.progress import note
 from data.text import printable
 
@@ -68,7 +68,7 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     path = path.resolve()
     layout = folder_layout.understand(path)
     classes, parts = _parts(layout)
-    digest = hashlib.sha256(f"{classes} {size}".encode(errors="surrogateescape"))
+    digest = hashlib.sha256(f"{classes} {size}".encode())
     for part, entries in parts.items():
         for entry in entries:
             digest.update(f"{part} {entry.label} {entry.sha256}\n".encode())
@@ -181,11 +181,8 @@ def _split(
     try:
         for_test = choose_test([(entry.label, entry.sha256) for entry in entries])
     except IndexError as error:
-        raise ValueError(
-            f"{printable(folder)} has one image of the class "
-            f"{printable(classes[error.args[0]])}, or copies of one: two are needed, "
-            "for training and for testing."
-        ) from None
+        sentence = too_few(classes[error.args[0]])
+        raise ValueError(f"{printable(folder)} has {sentence}") from None
     parts: dict[str, list[Entry]] = {"train": [], "test": []}
     for entry, chosen in zip(entries, for_test, strict=True):
         parts["test" if chosen else "train"].append(entry)

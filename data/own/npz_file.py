@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from data import cache
 from data.dataset import ARRAYS, Arrays, Dataset, write_about, write_array
 from data.formats import labelled_images, npz
-from data.own.split import choose_test
+from data.own.split import choose_test, too_few
 from data.progress import note
 from data.text import printable
 
@@ -41,9 +42,7 @@ def load(path: Path) -> Dataset:
         given = folder / "given"
         given.mkdir()
         labels = _write(path, given, folder)
-        for file in given.iterdir():
-            file.unlink()
-        given.rmdir()
+        shutil.rmtree(given)
         write_about(
             folder,
             name=printable(path.stem),
@@ -124,10 +123,7 @@ def _parts(arrays: Arrays, labels: Arrays) -> dict[str, tuple[np.ndarray, np.nda
     try:
         for_test = choose_test(list(zip(numbers.tolist(), digests, strict=True)))
     except IndexError as error:
-        raise ValueError(
-            f"one image of the class {printable(names[error.args[0]])}, or copies of "
-            "one: two are needed, for training and for testing."
-        ) from None
+        raise ValueError(too_few(names[error.args[0]])) from None
     note(
         f"{len(x):,} images without a test set: a fifth of each class, "
         f"{sum(for_test):,}, is for testing."

@@ -3,7 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from data.text import printable
+
 TEST_SHARE = 5  # one image in five is for testing
+
+
+def too_few(name: str) -> str:
+    """Return what to say of a class that cannot be split."""
+    return (
+        f"one image of the class {printable(name)}, or copies of one: two are needed, "
+        "for training and for testing."
+    )
 
 
 def choose_test(images: Sequence[tuple[int, str]]) -> list[bool]:

@@ -10,9 +10,8 @@ from comparison.report import sentences
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, empty_cache):
     """Three classes of ten images, stored class by class."""
-    monkeypatch.setenv("SKYLARK_CACHE", str(tmp_path / "cache"))
     for number, name in enumerate(("ant", "bee", "cat")):
         for part in "train", "test":
             (tmp_path / "pets" / part / name).mkdir(parents=True)

@@ -38,6 +38,7 @@ def child(tmp_path, monkeypatch):
         (["raise ValueError('\\udc80')"], r"ValueError: \udc80"),
         (["raise ValueError('x' * 10**6)"], "ValueError: xxx"),
         (["import no_such_module"], "No module named 'no_such_module'"),
+        (["os.write(3, b'{cut')", "os._exit(3)"], "ended with exit code 3"),
         (["print('y' * 10**7)", "os._exit(3)"], "ended with exit code 3: yyy"),
     ],
 )
@@ -55,8 +56,7 @@ def test_a_missing_framework_is_skipped(child):
 
 
 @pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    monkeypatch.setenv("SKYLARK_CACHE", str(tmp_path / "cache"))
+def tiny(tmp_path, empty_cache):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (200, 6, 6, 1), dtype=np.uint8)
     np.savez(tmp_path / "tiny.npz", x=x, y=np.arange(200) % 2)

@@ -15,8 +15,7 @@ from tests.data.test_image_folder import fill
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SKYLARK_CACHE", str(tmp_path / "cache"))
+def home(empty_cache, monkeypatch):
     monkeypatch.delenv("SKYLARK_DATA", raising=False)
 
 

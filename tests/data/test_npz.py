@@ -14,10 +14,7 @@ from data.formats import npz
 from tests.data import tiny
 from tests.data.test_hostile import Runs
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SKYLARK_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("empty_cache")
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

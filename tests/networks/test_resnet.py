@@ -94,6 +94,16 @@ def test_names_of_weights(Model):
     assert weights["stage2.block2.conv1.kernel"].shape == (3, 3, 8, 8)
 
 
+@pytest.mark.keras
+def test_keras_names_suit_every_backend():
+    """A dot in a layer's name is an error where Keras computes with PyTorch."""
+    model = resnet.Keras_ResNet(blocks=(1, 1), width=2)
+    model.image_shape_, model.classes_ = (8, 8, 3), range(4)
+    names = [layer.name for layer in model.network().layers]
+    assert "stage2-block1-shortcut-conv" in names
+    assert not [name for name in names if "." in name]
+
+
 def test_sizes_of_its_own_family_alone(Model):
     params = Model().get_params()
     assert params["blocks"] == (1, 1, 1)
