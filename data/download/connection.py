@@ -96,7 +96,11 @@ class Question:
             session.mount(scheme, _Adapter(self.step))
         timeout = (self.limits.connect, self.limits.patience)
         get = partial(session.get, url, headers=headers, stream=True, timeout=timeout)
-        return _within(self.step, get)
+        try:
+            return _within(self.step, get)
+        except requests.Timeout:
+            self.step.remaining()  # not silent, but late, if the step has run out
+            raise
 
     def read(self, body: "HTTPResponse", most: int) -> bytes:
         """Return what has arrived of a body, b"" at its end or if it broke off.
