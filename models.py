@@ -52,25 +52,25 @@ class Skylark_CNN(CNN, ImageClassifier):
         self.n_jobs = n_jobs
 
     def network(self):
-        activation = ReLU if self.activation else Identity
+        activation = ReLU if self.activation_ else Identity
         net = {}
         for i, b in enumerate(self.conv_blocks(), 1):  # (c, h, w, n)
-            conv = Conv2D(b.channels, b.filters, b.kernel, self.dtype, needs_dx=i > 1)
+            conv = Conv2D(b.channels, b.filters, b.kernel, self.dtype_, needs_dx=i > 1)
             net[f"conv{i}"] = Sequential(conv, activation())  # (f, h', w', n)
             net[f"pool{i}"] = MaxPool2D(b.pool)  # (f, h'/2, w'/2, n)
         net["flatten"] = Flatten()  # (h w f, n)
         inputs = prod(self.flat_shape())
-        for i, units in enumerate(self.hidden_units, 1):
-            linear = Dense(inputs, units, self.dtype)
+        for i, units in enumerate(self.hidden_units_, 1):
+            linear = Dense(inputs, units, self.dtype_)
             net[f"dense{i}"] = Sequential(linear, activation())  # (units, n)
             inputs = units
-        net["output"] = Dense(inputs, len(self.classes_), self.dtype)  # (classes, n)
+        net["output"] = Dense(inputs, len(self.classes_), self.dtype_)  # (classes, n)
         return Sequential(**net)
 
     def build(self):
         self.layers_ = self.network()
         self.net_ = engines.start(
-            self.engine, self.layers_, self.image_shape_, self.n_jobs
+            self.engine_, self.layers_, self.image_shape_, self.n_jobs_
         )
         self.optimizer_ = SGD(
             self.layers_.weighted().values(),
@@ -121,20 +121,20 @@ class Keras_CNN(CNN, ImageClassifier):
     framework = "keras"
 
     def network(self):
-        layers, options = keras.layers, {"activation": self.activation}
+        layers, options = keras.layers, {"activation": self.activation_}
         x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
         for i, b in enumerate(self.conv_blocks(), 1):
             conv = layers.Conv2D(b.filters, b.kernel, name=f"conv{i}", **options)
             x = conv(x)  # (n, h', w', f)
             x = layers.MaxPool2D(b.pool, name=f"pool{i}")(x)  # (n, h'/2, w'/2, f)
         x = layers.Flatten()(x)  # (n, h w f)
-        for i, units in enumerate(self.hidden_units, 1):
+        for i, units in enumerate(self.hidden_units_, 1):
             x = layers.Dense(units, name=f"dense{i}", **options)(x)  # (n, units)
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
 
     def build(self):
-        with floatx(self.dtype):
+        with floatx(self.dtype_):
             self.net_ = self.network()
             if self.weight_decay:  # Keras's own L2 would round the factor to float32
                 half = self.weight_decay / 2
@@ -187,7 +187,7 @@ class Keras_CNN(CNN, ImageClassifier):
             self.record(logs["cross_entropy"], logs["accuracy"], images=len(X))
             self.net_.stop_training = self.end_epoch()
 
-        with floatx(self.dtype):
+        with floatx(self.dtype_):
             self.net_.fit(
                 Batches(),
                 initial_epoch=epochs.start,
@@ -220,7 +220,7 @@ class Torch_CNN(CNN, ImageClassifier):
             def forward(self, x):
                 return x.permute(0, 2, 3, 1)
 
-        activation = nn.ReLU if self.activation else nn.Identity
+        activation = nn.ReLU if self.activation_ else nn.Identity
         net = OrderedDict()
         for i, b in enumerate(self.conv_blocks(), 1):  # (n, c, h, w)
             conv = nn.Conv2d(b.channels, b.filters, b.kernel)
@@ -229,7 +229,7 @@ class Torch_CNN(CNN, ImageClassifier):
         net["to_hwc"] = ChannelsLast()  # (n, h, w, f)
         net["flatten"] = nn.Flatten()  # (n, h w f)
         inputs = prod(self.flat_shape())
-        for i, units in enumerate(self.hidden_units, 1):
+        for i, units in enumerate(self.hidden_units_, 1):
             linear = nn.Linear(inputs, units)
             net[f"dense{i}"] = nn.Sequential(linear, activation())  # (n, units)
             inputs = units
@@ -237,7 +237,7 @@ class Torch_CNN(CNN, ImageClassifier):
         return nn.Sequential(net)
 
     def build(self):
-        net, dtype = self.network(), getattr(torch, self.dtype)
+        net, dtype = self.network(), getattr(torch, self.dtype_)
         self.net_ = net.to(self.device_, dtype, memory_format=torch.channels_last)
         norm = {"weight": "gamma", "bias": "beta"}
         norm |= {"running_mean": "mean", "running_var": "variance"}
@@ -321,21 +321,21 @@ class TF_CNN(CNN, ImageClassifier):
     framework = "tensorflow"
 
     def network(self, x, training):
-        v, activation = self.variables_, tf.nn.relu if self.activation else tf.identity
+        v, activation = self.variables_, tf.nn.relu if self.activation_ else tf.identity
         for i, b in enumerate(self.conv_blocks(), 1):  # (n, h, w, c)
             x = activation(conv2d(v, x, f"conv{i}", b.filters, b.kernel))
             yield f"conv{i}", x  # (n, h', w', f)
             x = tf.nn.max_pool2d(x, b.pool, b.pool, "VALID")
             yield f"pool{i}", x  # (n, h'/2, w'/2, f)
         x = tf.reshape(x, (-1, prod(self.flat_shape())))  # (n, h w f)
-        for i, units in enumerate(self.hidden_units, 1):
+        for i, units in enumerate(self.hidden_units_, 1):
             x = activation(dense(v, x, f"dense{i}", units))
             yield f"dense{i}", x  # (n, units)
         yield "output", dense(v, x, "output", len(self.classes_))  # (n, classes)
 
     def build(self):
-        self.variables_ = Variables(self.dtype)
-        image = tf.zeros((1, *self.image_shape_), self.dtype)
+        self.variables_ = Variables(self.dtype_)
+        image = tf.zeros((1, *self.image_shape_), self.dtype_)
         with self.variables_.made():
             for _ in self.network(image, training=False):
                 pass

@@ -2,7 +2,8 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 from time import perf_counter
@@ -25,7 +26,7 @@ from frameworks.progress import Progress
 from frameworks.saving import Portable
 
 PREDICTED_AT_ONCE = 256  # images; bounds the memory of predictions
-NOT_BUILT_IN = (  # parameters that may change without the network being built anew
+NOT_BUILT_IN = (  # parameters that a network, once built, does not depend on
     *("epochs", "batch_size", "class_weight", "early_stopping", "validation_fraction"),
     *("patience", "warm_start", "image_shape", "random_state", "init"),
     *("on_epoch_end", "verbose"),
@@ -82,6 +83,9 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     ----------
     classes_ : (n_classes,)
         The labels, sorted.
+    dtype_, filters_ and so on
+        What the network was built with: a parameter that is changed after `fit` acts in
+        the next `fit`. `device_` is "cpu" or "cuda".
     n_features_in_ : int
         h * w * c.
     n_iter_ : int
@@ -169,8 +173,16 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         constructor.complete(cls)
 
     def __getattr__(self, name: str) -> Any:
-        """Say that the estimator is not fitted, where that is why `name` is missing."""
-        who = type(self).__name__
+        """Give `dtype_` for `dtype` and so on, until the network is built.
+
+        Raises
+        ------
+        NotFittedError
+            `name` is what `fit` finds out.
+        """
+        param, who = name.removesuffix("_"), type(self).__name__
+        if param != name and param in vars(self) and param not in NOT_BUILT_IN:
+            return vars(self)[param]
         fitted = name.endswith("_") and not name.startswith("_")
         if fitted and "classes_" not in vars(self):
             raise NotFittedError(f"this {who} is not fitted yet: call fit first.")
@@ -228,7 +240,7 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
             w,
             seed=(self._shuffle_seed, epoch),
             batch_size=self.batch_size,
-            dtype=self.dtype,
+            dtype=self.dtype_,
             rows=self._epochs.rows,
         )
 
@@ -258,6 +270,11 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
             stop = bool(self.on_epoch_end(self, logs)) or stop
         self._epochs.start()
         return stop
+
+    def check_parameters(self) -> None:
+        """Raise ValueError or TypeError where a parameter cannot be used."""
+        self._validate_params()
+        self.check_sizes()
 
     def check_weights(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return the given weights as arrays; ValueError unless they fit."""
@@ -373,7 +390,7 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     def layer_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each layer's output for one image, in order."""
         check_is_fitted(self)
-        image = np.zeros((1, *self.image_shape_), self.dtype)
+        image = np.zeros((1, *self.image_shape_), self.dtype_)
         with self._library.scope(self.device_):
             return {
                 name: self.predict_logits(image, name).shape[1:]
@@ -393,22 +410,23 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         go_on: bool,
         classes: Any = None,
     ) -> None:
-        self._validate_params()
-        self.check_sizes()
+        self.check_parameters()
         X = inputs.read_images(self, X, fitted=go_on)
         y = inputs.read_labels(self, X, y)
         known = inputs.find_classes(y, classes, self.classes_ if go_on else None)
         targets = inputs.encode_labels(known, y)
         w = inputs.read_weights(sample_weight, self.class_weight, known, y, self.dtype)
-        if not go_on:
-            self._start(X, known)
-        elif self._built_for != self._network_settings():
-            self._build(self.get_weights())
+        with self._whole_or_not_at_all():
+            if not go_on:
+                self._start(X, known)
+            elif self._changed():
+                self._rebuild()
         self._train(X, targets, w, validation_data, epochs)
 
     def _start(self, X: np.ndarray, classes: np.ndarray) -> None:
         """Forget an earlier fit; make the network and its initial weights."""
         rng = np.random.default_rng(self.random_state)
+        self._forget_settings()
         self._shuffle_seed, self._split_seed = rng.integers(2**32, size=2).tolist()
         self.classes_ = classes
         self.image_shape_ = X.shape[1:]
@@ -433,7 +451,10 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         *,
         any_device: bool = False,
     ) -> None:
-        """Make the network anew, and note which attributes are the framework's."""
+        """Make the network anew, and note which attributes are the framework's.
+
+        It is made of `dtype_` and so on, where an earlier network left them.
+        """
         for name in getattr(self, "_built", ()):
             delattr(self, name)
         self.device_ = choose_device(self.device, self._library, any_device)
@@ -444,21 +465,56 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
             synchronise()
             seconds = perf_counter() - started
         self._built = set(vars(self)) - before
-        self._built_for = self._network_settings()
+        for name, value in self.settings().items():
+            self.__dict__.setdefault(f"{name}_", value)
         self._kinds = weights.kinds(self.get_weights())
         self.build_seconds_ = seconds
         if carried is not None:
             self.set_weights(carried)
 
-    def _network_settings(self) -> dict[str, Any]:
-        """Return the parameters that a network, once built, has taken in."""
+    def _rebuild(self) -> None:
+        """Make the network of the parameters as they are now, with the same weights."""
+        carried = self.get_weights()
+        self._forget_settings()
+        try:
+            self._build(carried)
+        except ValueError as error:
+            raise ValueError(
+                f"the fitted weights do not fit the parameters that were changed: "
+                f"{error} To train anew, use fit with warm_start=False."
+            ) from error
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters that a network takes in when it is built."""
         params = self.get_params(deep=False)
-        for name in NOT_BUILT_IN:
+        for name in ("device", *NOT_BUILT_IN):  # device_ is the one that was found
             del params[name]
         for name, default in self.sizes.items():
             if isinstance(default, tuple):  # given as a list, it is the same
                 params[name] = tuple(params[name])
         return params
+
+    def _changed(self) -> bool:
+        """Return whether the network would be built differently now."""
+        device = choose_device(self.device, self._library)
+        now = self.settings()
+        return device != self.device_ or now != {n: getattr(self, f"{n}_") for n in now}
+
+    def _forget_settings(self) -> None:
+        """Let the next network be made of the parameters as they are then."""
+        for name in self.settings():
+            self.__dict__.pop(f"{name}_", None)
+
+    @contextmanager
+    def _whole_or_not_at_all(self) -> Iterator[None]:
+        """Leave the estimator as it was, if its network cannot be made."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _train(
         self,
@@ -526,6 +582,6 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         with self._library.scope(self.device_):
             for start in range(0, len(X if rows is None else rows), PREDICTED_AT_ONCE):
                 some: Any = slice(start, start + PREDICTED_AT_ONCE)
-                x = scale(X[some if rows is None else rows[some]], self.dtype)
+                x = scale(X[some if rows is None else rows[some]], self.dtype_)
                 outputs.append(self.predict_logits(x, layer))
         return np.concatenate(outputs)

@@ -1,12 +1,10 @@
 """One epoch of mini-batches: the one place that shuffles, scales and casts."""
 
 from collections.abc import Sequence
-from sys import getrefcount
 
 import numpy as np
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-OURS = 3  # references to a buffer: of the list, of the loop, of the call that counts
 
 
 def scale(x: np.ndarray, dtype: str, out: np.ndarray | None = None) -> np.ndarray:
@@ -18,6 +16,27 @@ def scale(x: np.ndarray, dtype: str, out: np.ndarray | None = None) -> np.ndarra
     else:
         scaled[...] = x
     return scaled
+
+
+class Lease:
+    """A buffer that is lent to one batch, and returns to its owner after that batch.
+
+    An array made of a lease keeps it alive, and so does whatever views that array: the
+    slice of another library as well. Nobody has to say when a batch has been used, and
+    no buffer is written to while one is in use.
+    """
+
+    def __init__(self, owner: list[np.ndarray], size: int, like: np.ndarray) -> None:
+        """Take one of the owner's buffers, or a new one like `like`; its first rows."""
+        self.owner = owner
+        try:
+            self.buffer = owner.pop()
+        except IndexError:
+            self.buffer = np.empty_like(like)
+        self.__array_interface__ = self.buffer[:size].__array_interface__
+
+    def __del__(self) -> None:
+        self.owner.append(self.buffer)
 
 
 class Batches(Sequence[Batch]):
@@ -39,6 +58,12 @@ class Batches(Sequence[Batch]):
     rows : (n,), optional
         The images to train on; by default those of a weight above 0, for a batch
         without any weight has no mean loss.
+
+    Notes
+    -----
+    The memory of x is used again as soon as nobody has it: if it were allocated for
+    each batch, it might come from the system page by page, which takes longer than the
+    rest of this file. (tf.data, which feeds Keras, tells malloc to get it there.)
     """
 
     def __init__(
@@ -61,7 +86,8 @@ class Batches(Sequence[Batch]):
         self.dtype = dtype
         most = min(batch_size, len(self.order)), *self.X.shape[1:]
         self.gathered = np.empty(most, self.X.dtype)
-        self.buffers = [np.empty(most, dtype)]
+        self.floats = np.empty(most, dtype)
+        self.free = [self.floats]
         sizes = np.diff([*self.starts, len(self.order)])
         means = np.add.reduceat(self.w, self.starts) / sizes
         self.w /= np.repeat(means, sizes).astype(dtype)
@@ -79,18 +105,5 @@ class Batches(Sequence[Batch]):
         rows = self.order[some]
         x = self.gathered[: len(rows)]
         self.X.take(rows, axis=0, out=x, mode="clip")  # "raise" would copy once more
-        floats = self._unused()[: len(rows)]
-        return scale(x, self.dtype, floats), self.y[some], self.w[some]
-
-    def _unused(self) -> np.ndarray:
-        """Return a buffer for a batch, which no batch that is still in use has.
-
-        Memory that is allocated for each batch may come from the system page by page,
-        and then takes longer than the rest of this file: tf.data, which feeds Keras,
-        tells malloc to get it there.
-        """
-        for buffer in self.buffers:
-            if getrefcount(buffer) == OURS:
-                return buffer
-        self.buffers.append(np.empty_like(self.buffers[0]))
-        return self.buffers[-1]
+        lent = np.asarray(Lease(self.free, len(rows), self.floats))
+        return scale(x, self.dtype, lent), self.y[some], self.w[some]

@@ -36,20 +36,19 @@ class CNN(Family):
     kernels = "glorot_uniform"
     _parameter_constraints: ClassVar = {"activation": [StrOptions({"relu"}), None]}
 
-    filters: Sequence[int]
-    hidden_units: Sequence[int]
-    activation: str | None
+    filters_: Sequence[int]
+    hidden_units_: Sequence[int]
     image_shape_: tuple[int, int, int]
 
     def layer_names(self) -> list[str]:
         """Return the names from the first convolution to the output."""
-        pairs = [(f"conv{i}", f"pool{i}") for i, _ in enumerate(self.filters, 1)]
-        dense = [f"dense{i}" for i, _ in enumerate(self.hidden_units, 1)]
+        pairs = [(f"conv{i}", f"pool{i}") for i, _ in enumerate(self.filters_, 1)]
+        dense = [f"dense{i}" for i, _ in enumerate(self.hidden_units_, 1)]
         return [name for pair in pairs for name in pair] + dense + ["output"]
 
     def conv_blocks(self) -> list[ConvBlock]:
         """Return the convolution blocks, their windows clipped to the image."""
-        return conv_blocks(self.image_shape_, self.filters)
+        return conv_blocks(self.image_shape_, self.filters_)
 
     def flat_shape(self) -> tuple[int, int, int]:
         """Return (h, w, c) of what is flattened for the dense layers."""

@@ -25,7 +25,7 @@ MODULES = {"fast": "frameworks.fast.net", "loops": "frameworks.loops"}
 CONSTRAINTS = {
     "engine": [StrOptions(set(ENGINES))],
     "n_jobs": [
-        Interval(Integral, 1, None, closed="left"),
+        Interval(Integral, 1, 1024, closed="both"),  # each has memory of its own
         Options(Integral, {-1}),
         None,
     ],

@@ -23,12 +23,15 @@ class Family:
         The most that a size is where only the topology matters, as in the proof.
     kernels : {"he_normal", "glorot_uniform"}
         How initial kernels are drawn; the output's are Glorot uniform always.
+    written_in_numpy : dict of str to class
+        Of each family, by name, the class in NumPy: the first that is defined.
     """
 
     family: ClassVar[str]
     sizes: ClassVar[dict[str, Any]] = {}
     narrow: ClassVar[dict[str, int]] = {}
     kernels: ClassVar[str] = "he_normal"
+    written_in_numpy: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Let a family take what it does not say from here, not from another one."""
@@ -36,6 +39,8 @@ class Family:
         if "family" in vars(cls):
             for name in {"sizes", "narrow", "kernels"} - vars(cls).keys():
                 setattr(cls, name, vars(Family)[name])
+        if getattr(cls, "framework", None) == "numpy":
+            cls.written_in_numpy.setdefault(cls.family, cls)
 
     def layer_names(self) -> list[str]:
         """Return the names that `transform` takes, in order; the last is "output"."""

@@ -31,7 +31,8 @@ def read_images(estimator: BaseEstimator, X: Any, *, fitted: bool) -> np.ndarray
         `image_shape` or than those that the estimator was fitted on.
     """
     shape = estimator.image_shape_ if fitted else estimator.image_shape
-    dtypes = [np.dtype(estimator.dtype), np.uint8, np.float64, np.float32]
+    dtype = np.dtype(estimator.dtype_ if fitted else estimator.dtype)
+    dtypes = [dtype, np.uint8, np.float64, np.float32]
     if not hasattr(X, "ndim"):
         X = np.asarray(X)
     if X.ndim < 3:

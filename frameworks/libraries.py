@@ -5,10 +5,12 @@ One record a library: what depends on which library it is, is here and nowhere e
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
+from frameworks.held import Held
 from frameworks.lazy import TITLES, keras, load, tf, torch
 
 
@@ -54,6 +56,9 @@ class PyTorch(Library):
 
     name, title = "torch", TITLES["torch"]
 
+    def __init__(self) -> None:
+        self.in_float32 = Held(_torch_in_float32)
+
     def seed(self, number: int) -> None:
         """Seed every device's generator."""
         torch.manual_seed(number)
@@ -62,18 +67,9 @@ class PyTorch(Library):
         """Ask PyTorch."""
         return torch.cuda.is_available()
 
-    @contextmanager
-    def scope(self, device: str) -> Iterator[None]:
+    def scope(self, device: str) -> AbstractContextManager[object]:
         """Compute convolutions and products in float32."""
-        places = torch.backends.cudnn.conv, torch.backends.cuda.matmul
-        before = [place.fp32_precision for place in places]
-        for place in places:
-            place.fp32_precision = "ieee"
-        try:
-            yield
-        finally:
-            for place, precision in zip(places, before, strict=True):
-                place.fp32_precision = precision
+        return self.in_float32
 
     def synchronise(self) -> None:
         """Wait for the CUDA device, if it was used."""
@@ -90,6 +86,9 @@ class TensorFlow(Library):
 
     name, title = "tensorflow", TITLES["tensorflow"]
 
+    def __init__(self) -> None:
+        self.in_float32 = Held(_tensorflow_in_float32)
+
     def seed(self, number: int) -> None:
         """Seed its global generator."""
         tf.random.set_seed(number)
@@ -101,14 +100,9 @@ class TensorFlow(Library):
     @contextmanager
     def scope(self, device: str) -> Iterator[None]:
         """Compute in TensorFlow's own context, in float32."""
-        settings = tf.config.experimental
-        before = settings.tensor_float_32_execution_enabled()
-        settings.enable_tensor_float_32_execution(False)
-        try:
-            with tf.device("GPU:0" if device == "cuda" else "CPU:0"):
-                yield
-        finally:
-            settings.enable_tensor_float_32_execution(before)
+        name = "GPU:0" if device == "cuda" else "CPU:0"
+        with self.in_float32, tf.device(name):
+            yield
 
     def synchronise(self) -> None:
         """Wait for all devices, if there is more than the CPU."""
@@ -174,6 +168,28 @@ class Keras(Library):
             name = device  # "cpu:0" is another device to it, and a copy
         with keras.device(name), self.backend.scope(device):
             yield
+
+
+def _torch_in_float32() -> Callable[[], None]:
+    """Switch TF32 off in PyTorch; return what switches it on again."""
+    places = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+    before = [place.fp32_precision for place in places]
+
+    def undo() -> None:
+        for place, precision in zip(places, before, strict=True):
+            place.fp32_precision = precision
+
+    for place in places:
+        place.fp32_precision = "ieee"
+    return undo
+
+
+def _tensorflow_in_float32() -> Callable[[], None]:
+    """Switch TF32 off in TensorFlow; return what switches it on again."""
+    settings = tf.config.experimental
+    before = settings.tensor_float_32_execution_enabled()
+    settings.enable_tensor_float_32_execution(False)
+    return partial(settings.enable_tensor_float_32_execution, before)
 
 
 LIBRARIES = {

@@ -67,9 +67,9 @@ class ResNet(Family):
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
-        inputs = self.width
-        for stage, count in enumerate(self.blocks, 1):
-            filters = self.width * 2 ** (stage - 1)
+        inputs = self.width_
+        for stage, count in enumerate(self.blocks_, 1):
+            filters = self.width_ * 2 ** (stage - 1)
             for number in range(1, count + 1):
                 stride = 2 if stage > 1 and number == 1 else 1
                 yield BlockSizes(f"stage{stage}.block{number}", inputs, filters, stride)
@@ -82,10 +82,10 @@ class Skylark_ResNet(ResNet, Skylark_CNN):
     def network(self):
         def conv(c, f, window, stride=1, **options):
             options |= {"stride": stride, "padding": window // 2, "use_bias": False}
-            return Conv2D(c, f, (window, window), self.dtype, **options)
+            return Conv2D(c, f, (window, window), self.dtype_, **options)
 
         def norm(c):
-            return BatchNorm2D(c, self.dtype)
+            return BatchNorm2D(c, self.dtype_)
 
         def block(c, f, stride, projects):
             main = Sequential(
@@ -99,14 +99,14 @@ class Skylark_ResNet(ResNet, Skylark_CNN):
             shortcut = around if projects else Identity()
             return Sequential(Add(main, shortcut=shortcut), ReLU())
 
-        c, f = self.image_shape_[2], self.width
+        c, f = self.image_shape_[2], self.width_
         stem = {"conv": conv(c, f, 3, needs_dx=False), "norm": norm(f), "relu": ReLU()}
         net = {"stem": Sequential(**stem)}  # (f, h, w, n)
         for b in self.plan():
             net[b.name] = block(b.inputs, b.filters, b.stride, b.projects)
             f = b.filters
         net["pool"] = GlobalAvgPool2D()  # (f, n)
-        net["output"] = Dense(f, len(self.classes_), self.dtype)  # (classes, n)
+        net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
         return Sequential(**net)
 
 
@@ -128,7 +128,7 @@ class Keras_ResNet(ResNet, Keras_CNN):
             )(x)
 
         x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
-        x = layers.ReLU(name="stem")(conv_norm(x, "stem", self.width, 3))
+        x = layers.ReLU(name="stem")(conv_norm(x, "stem", self.width_, 3))
         for b in self.plan():
             name = b.name.replace(".", "-")  # PyTorch, below Keras, takes no dots
             out = conv_norm(x, name, b.filters, 3, b.stride, "conv1", "norm1")
@@ -167,7 +167,7 @@ class Torch_ResNet(ResNet, Torch_CNN):
                 out = self.norm2(self.conv2(out))  # (n, f, h', w')
                 return nn.functional.relu(out + self.shortcut(x))
 
-        c, f = self.image_shape_[2], self.width
+        c, f = self.image_shape_[2], self.width_
         stem = {"conv": conv(c, f, 3), "norm": batch_norm_2d(f), "relu": nn.ReLU()}
         net = OrderedDict(stem=nn.Sequential(OrderedDict(stem)))  # (n, f, h, w)
         for b in self.plan():
@@ -191,7 +191,7 @@ class TF_ResNet(ResNet, TF_CNN):
             x = conv2d(v, x, f"{name}.{conv}", f, (window, window), **options)
             return batch_norm(v, x, f"{name}.{norm}", training)
 
-        x = tf.nn.relu(conv_norm(x, "stem", self.width, 3))
+        x = tf.nn.relu(conv_norm(x, "stem", self.width_, 3))
         yield "stem", x  # (n, h, w, f)
         for b in self.plan():
             out = conv_norm(x, b.name, b.filters, 3, b.stride, "conv1", "norm1")

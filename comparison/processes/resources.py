@@ -1,15 +1,17 @@
 """What a process has and uses: cores, memory, threads."""
 
-import os
 import sys
 from pathlib import Path
 
+import joblib
+
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use, by its share of time as well.
+
+    A container of half a core on a host of 64 may use one.
+    """
+    return joblib.cpu_count()
 
 
 def peak_memory_bytes() -> int:

@@ -3,13 +3,13 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 
 import numpy as np
 
 from frameworks.engines import Network, PlainNet
 from frameworks.fast import processes, threads
 from frameworks.fast.worker import Worker, add
+from frameworks.held import ForkSafeLock
 from frameworks.layers import Sequential
 
 WORK = 20e6  # floating-point operations; waking a worker for fewer does not pay
@@ -48,7 +48,7 @@ class FastNet:
         workers = [Worker(net, image_shape[:2]) for _ in range(self.jobs)]
         self.threads = threads.Threads(workers)
         self.team: threads.Threads | processes.Processes = self.threads
-        self.lock = Lock()  # the workers' memory is for one batch at a time
+        self.lock = ForkSafeLock()  # the workers' memory is for one batch at a time
 
     def forward(
         self, x: np.ndarray, layer: str = "output", training: bool = False

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
-from frameworks.fast.threads import blas
+from frameworks.fast.threads import one_thread
 from frameworks.fast.worker import Worker
 
 # Seconds to poll before going to sleep: four wake-ups take 20 % of a step (seed).
@@ -51,7 +51,7 @@ class Processes:
     def call(self, name: str, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Call the method `name` of each worker with its array; return the results."""
         mine, *others = arrays
-        with blas.limit(limits=1):
+        with one_thread:
             while len(self.children) < len(others):
                 self.children.append(self._fork(arrays))
             for child, array in zip(self.children, others, strict=False):

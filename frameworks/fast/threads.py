@@ -8,11 +8,32 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 from frameworks.fast.worker import Worker
+from frameworks.held import Held
 
 blas = ThreadpoolController().select(user_api="blas")
+
+
+class OneThread(Held):
+    """The context in which BLAS takes one thread; `allowed` is how many it had."""
+
+    def __init__(self) -> None:
+        super().__init__(self._limit)
+
+    def _limit(self) -> Callable[[], object]:
+        self.allowed = _allowed()
+        return blas.limit(limits=1).restore_original_limits
+
+
+def _allowed() -> int:
+    limits = [library["num_threads"] for library in blas.info()]
+    return max(limits, default=os.cpu_count() or 1)
+
+
+one_thread = OneThread()
 
 
 class Threads:
@@ -27,7 +48,7 @@ class Threads:
             partial(getattr(worker, name), array)
             for worker, array in zip(self.workers, arrays, strict=False)
         ]
-        with blas.limit(limits=1):
+        with one_thread:
             return crew.run(calls) if len(calls) > 1 else [calls[0]()]
 
 
@@ -46,9 +67,13 @@ class Crew:
         BaseException
             The first error, in the order of the calls, after all of them have ended.
         """
-        while self.threads < len(work) - 1:
-            self.threads += 1
-            threading.Thread(target=self._serve, daemon=True).start()
+        try:
+            while self.threads < len(work) - 1:
+                threading.Thread(target=self._serve, daemon=True).start()
+                self.threads += 1
+        except RuntimeError:  # the system has no more: those that started do more
+            if not self.threads:
+                return [call() for call in work]
         done: queue.SimpleQueue = queue.SimpleQueue()
         for task in list(enumerate(work))[1:]:
             self.tasks.put((*task, done))
@@ -75,9 +100,20 @@ def _do(number: int, call: Callable[[], Any], done: queue.SimpleQueue) -> None:
 
 
 def count() -> int:
-    """Return how many threads BLAS may use: the default number of workers."""
-    allowed = [library["num_threads"] for library in blas.info()]
-    return max(allowed, default=os.cpu_count() or 1)
+    """Return how many threads BLAS may use: the default number of workers.
+
+    Where nobody has said how many, BLAS takes one a core that it sees; the share of
+    them that a container may use, it does not see.
+    """
+    with one_thread.lock:
+        allowed = one_thread.allowed if one_thread.holders else _allowed()
+    return min(allowed, cpu_count()) if allowed == _cores_seen() else allowed
+
+
+def _cores_seen() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 crew = Crew()
