@@ -101,6 +101,36 @@ def blas_threads():
     return [library["num_threads"] for library in threads.blas.info()]
 
 
+def test_calls_that_overlap_leave_blas_as_it_was():
+    """The one that came first goes first."""
+    inside, leave = threading.Event(), threading.Event()
+
+    class First:
+        def work(self, array):
+            inside.set()
+            leave.wait()
+            return blas_threads()
+
+    class Second:
+        def work(self, array):
+            leave.set()
+            first.join()
+            return blas_threads()
+
+    def call(worker):
+        found.append(threads.Threads([worker]).call("work", [None]))
+
+    found = []
+    with threads.blas.limit(limits=2):
+        before = blas_threads()
+        first = threading.Thread(target=call, args=[First()])
+        first.start()
+        inside.wait()
+        call(Second())
+        assert blas_threads() == before
+    assert found == [[[1] * len(before)]] * 2
+
+
 def test_fits_at_the_same_time_leave_blas_as_it_was():
     """And the same seed gives the same bits, beside other fits and after them."""
     rng = np.random.default_rng(0)
