@@ -245,8 +245,10 @@ class Torch_CNN(CNN, ImageClassifier):
         for path, module in self.net_.named_modules():
             is_norm = isinstance(module, nn.BatchNorm2d)
             roles = norm if is_norm else {"weight": "kernel", "bias": "bias"}
-            for attribute, role in roles.items():
-                if (tensor := getattr(module, attribute, None)) is not None:
+            own = module.named_parameters(recurse=False)
+            for attribute, tensor in [*own, *module.named_buffers(recurse=False)]:
+                if attribute != "num_batches_tracked":
+                    role = roles.get(attribute, attribute)
                     named.append((full_name(f"{path}.{role}"), tensor))
         self.weights_ = unique(named)
         kernels = [p for p in self.net_.parameters() if p.ndim > 1]

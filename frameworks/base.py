@@ -12,10 +12,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from frameworks import constructor, inputs, weights
@@ -33,7 +39,13 @@ NOT_BUILT_IN = (  # parameters that a network, once built, does not depend on
 )
 
 
-class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator):
+class ImageClassifier(
+    Portable,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
+    BaseEstimator,
+):
     """A neural network for images, as a scikit-learn classifier.
 
     It is trained by stochastic gradient descent with momentum on the softmax
@@ -274,6 +286,8 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     def check_parameters(self) -> None:
         """Raise ValueError or TypeError where a parameter cannot be used."""
         self._validate_params()
+        if self.image_shape is not None:
+            inputs.check_image_shape(self.image_shape)
         self.check_sizes()
 
     def check_weights(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -376,14 +390,23 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         Raises
         ------
         ValueError
-            There is no such layer.
+            There is no such layer, or it is named together with `set_output`, which
+            has names for the features of the default layer alone.
         """
         check_is_fitted(self)
         names = self.layer_names()
+        default = names[-2] if len(names) > 1 else names[-1]
         if layer is None:
-            layer = names[-2] if len(names) > 1 else names[-1]
+            layer = default
         if layer not in names:
             raise ValueError(f"there is no layer {layer!r}: choose one of {names}.")
+        if layer != default and _get_output_config("transform", self)["dense"] != (
+            "default"
+        ):
+            raise ValueError(
+                f"set_output names the features of layer {default!r} alone: for "
+                f"{layer!r}, take set_output(transform='default')."
+            )
         features = self._outputs(self._read_fitted(X), layer)
         return features.reshape(len(features), -1)
 
@@ -398,6 +421,12 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
             }
 
     # How it is done.
+
+    @property
+    def _n_features_out(self) -> int:
+        """How many features `transform` returns, for get_feature_names_out."""
+        *_, default, output = [(1,), *self.layer_shapes().values()]
+        return int(np.prod(default if len(self.layer_names()) > 1 else output))
 
     def _fit(
         self,
@@ -425,7 +454,9 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
 
     def _start(self, X: np.ndarray, classes: np.ndarray) -> None:
         """Forget an earlier fit; make the network and its initial weights."""
-        rng = np.random.default_rng(self.random_state)
+        seed = self.random_state
+        # None follows np.random.seed, as everywhere in scikit-learn
+        rng = np.random.default_rng(check_random_state(None) if seed is None else seed)
         self._forget_settings()
         self._shuffle_seed, self._split_seed = rng.integers(2**32, size=2).tolist()
         self.classes_ = classes
@@ -526,15 +557,11 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
     ) -> None:
         rows, validate = np.flatnonzero(w), None
         if validation_data is not None:
-            validate = partial(self._evaluate, *self._read_validation(*validation_data))
+            validate = partial(self._evaluate, *self._read_validation(validation_data))
         elif self.early_stopping:
-            rows, held_out = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                stratify=y[rows],
-                random_state=self._split_seed,
+            rows, held_out = inputs.hold_out(
+                rows, y, self.classes_, self.validation_fraction, self._split_seed
             )
-            rows = np.sort(rows)
             validate = partial(self._evaluate, X, y, rows=held_out)
         patience = self.patience if self.early_stopping else None
         self._epochs = Epochs(rows, validate, patience)
@@ -563,7 +590,13 @@ class ImageClassifier(Portable, TransformerMixin, ClassifierMixin, BaseEstimator
         check_is_fitted(self)
         return inputs.read_images(self, X, fitted=True)
 
-    def _read_validation(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _read_validation(self, data: Any) -> tuple[np.ndarray, np.ndarray]:
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise ValueError(
+                "validation_data must be (X, y), images and their labels, but is "
+                f"{inputs.described(data)}."
+            )
+        X, y = data
         X = self._read_fitted(X)
         y = inputs.read_labels(self, X, y)
         return X, inputs.encode_labels(self.classes_, y)

@@ -1,9 +1,13 @@
 """Reading what users pass: images, labels and weights, as scikit-learn reads them."""
 
+import warnings
+from math import ceil
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
 from sklearn.utils import (
     check_array,
     check_consistent_length,
@@ -15,6 +19,8 @@ from sklearn.utils.validation import _check_sample_weight, assert_all_finite
 from sklearn.utils.validation import validate_data as validate_table
 
 Shape = tuple[int, int, int]
+CHANNELS = (1, 3, 4)  # that images have: grey, RGB, RGBA
+UNSCALED = 30  # more than standardised pixels reach, less than unscaled ones
 
 
 def read_images(estimator: BaseEstimator, X: Any, *, fitted: bool) -> np.ndarray:
@@ -78,9 +84,47 @@ def _read_stack(
         raise ValueError(
             f"X has images of shape {X.shape[1:]}, but {who} {reason} {tuple(shape)}."
         )
-    if not fitted and hasattr(estimator, "feature_names_in_"):
-        del estimator.feature_names_in_  # an earlier fit's, on a table with names
+    if not fitted:
+        _warn_of_odd_pixels(X)
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_  # an earlier fit's, on a table with names
     return X
+
+
+def _warn_of_odd_pixels(X: np.ndarray) -> None:
+    """Warn of images that can be trained on, but that probably mean something else."""
+    said = []
+    _, first, h, last = X.shape
+    if first in CHANNELS and last not in CHANNELS and (first != 1 or h == last):
+        said.append(
+            f"the images have the shape {X.shape[1:]}, read as (h, w, c): if the "
+            f"channels come first, pass X.transpose(0, 2, 3, 1)."
+        )
+    if X.dtype != np.uint8 and X.min() >= 0 and X.max() > UNSCALED:
+        said.append(
+            f"the pixels go up to {X.max():,.6g} and are taken as they are: pass "
+            "pixels of 0 to 255 as uint8, and scale others to 0 to 1."
+        )
+    for sentence in said:
+        warnings.warn(sentence, UserWarning, stacklevel=6)
+
+
+def check_image_shape(shape: Any) -> None:
+    """Raise ValueError unless `shape` is (h, w, c)."""
+    whole = [isinstance(side, Integral) and int(side) > 0 for side in shape]
+    if len(whole) == 3 and all(whole):
+        return
+    hint = f": for grey images, ({shape[0]}, {shape[1]}, 1)" if len(whole) == 2 else ""
+    raise ValueError(
+        f"image_shape must be (h, w, c), three whole numbers, got {tuple(shape)}{hint}."
+    )
+
+
+def described(value: Any) -> str:
+    """Return what a value is, in a few words."""
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"of type {type(value).__name__}"
 
 
 def read_labels(estimator: BaseEstimator, X: np.ndarray, y: Any) -> np.ndarray:
@@ -89,7 +133,8 @@ def read_labels(estimator: BaseEstimator, X: np.ndarray, y: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        y is missing, not one label an image, not finite, or not classes.
+        y or a label in it is missing, it is not one label an image, or the labels are
+        no classes.
     """
     if y is None:
         raise ValueError(
@@ -97,11 +142,23 @@ def read_labels(estimator: BaseEstimator, X: np.ndarray, y: Any) -> np.ndarray:
             "None."
         )
     y = column_or_1d(y, warn=True)
+    if y.dtype == object:
+        missing = [i for i, label in enumerate(y) if _is_missing(label)]
+        if missing:
+            raise ValueError(
+                f"y has no label for {len(missing)} of {len(y)} images, the first "
+                f"number {missing[0]} ({y[missing[0]]!r}): leave these images out."
+            )
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     check_consistent_length(X, y)
     return y
+
+
+def _is_missing(label: Any) -> bool:
+    """Return whether a label is None, NaN, or pandas's NA or NaT."""
+    return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
 def encode_labels(classes: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -170,3 +227,42 @@ def read_weights(
         if not weights.any():
             raise ValueError("class_weight leaves no image with a weight above 0.")
     return weights
+
+
+def hold_out(
+    rows: np.ndarray, y: np.ndarray, classes: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to train on, sorted, and those to validate with.
+
+    Parameters
+    ----------
+    rows : (n,)
+        Rows of X.
+    y : (N,)
+        The place of each image's label among the classes.
+    classes : (n_classes,)
+    fraction : float
+        Of the rows, class by class, to validate with.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        There are too few images for every class to be in both.
+    """
+    found, counts = np.unique(y[rows], return_counts=True)
+    held = ceil(fraction * len(rows))
+    reason = ""
+    if counts.min() < 2:
+        reason = f"label {classes[found[counts.argmin()]]!r} has one image alone"
+    elif min(held, len(rows) - held) < len(found):
+        reason = f"{len(rows)} images are too few for {len(found)} labels"
+    if reason:
+        raise ValueError(
+            f"early_stopping holds out validation_fraction={fraction} of the images, "
+            f"some of each label, but {reason}: pass validation_data."
+        )
+    train, validate = train_test_split(
+        rows, test_size=fraction, stratify=y[rows], random_state=seed
+    )
+    return np.sort(train), validate

@@ -304,6 +304,9 @@ class Container:
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         self.layers = {str(i): layer for i, layer in enumerate(layers)} | named
+        for name, layer in self.layers.items():
+            if not isinstance(layer, Container) and not hasattr(layer, "roles"):
+                _check_has_no_weights(name, layer)
 
     def leaves(self) -> Iterator[tuple[str, Any]]:
         """Yield the path to each layer that is not made of others, and the layer."""
@@ -335,6 +338,20 @@ class Container:
             for name, layer in self.weighted().items()
             for role in layer.roles
         }
+
+
+def _check_has_no_weights(name: str, layer: Layer) -> None:
+    """Raise ValueError where a layer without roles keeps weights: they would be lost.
+
+    A layer is asked before it has seen any images, which it may keep as well.
+    """
+    for attribute, value in vars(layer).items():
+        if isinstance(value, np.ndarray | Container) or hasattr(value, "roles"):
+            raise ValueError(
+                f"layer {name!r} keeps {attribute!r}, and its class "
+                f"{type(layer).__name__} does not say what it is: name its weights in "
+                "`roles`, or derive it from a layer that is made of layers."
+            )
 
 
 class Sequential(Container):

@@ -50,7 +50,21 @@ def unique(named: Iterable[tuple[str, Item]]) -> dict[str, Item]:
 
 
 def kinds(weights: Mapping[str, np.ndarray]) -> dict[str, Kind]:
-    """Return the shape and dtype of each weight."""
+    """Return the shape and dtype of each weight.
+
+    Raises
+    ------
+    ValueError
+        A weight has no role: nobody would know how to draw or to train it.
+    """
+    for name, weight in weights.items():
+        role = name.rpartition(".")[2]
+        if role not in TRAINED + STATE or (role == "kernel" and weight.ndim < 2):
+            raise ValueError(
+                f"a network cannot have the weight {name!r} of shape {weight.shape}: "
+                "weights are a kernel, of inputs and outputs, or "
+                f"{', '.join((*TRAINED, *STATE)[1:])}, a number an output."
+            )
     return {name: Kind(w.shape, w.dtype) for name, w in weights.items()}
 
 

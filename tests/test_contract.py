@@ -291,3 +291,28 @@ def test_mapped_images_are_never_floats_all_at_once(tmp_path):
     _, fitting = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert fitting < 8e6
+
+
+def test_no_random_state_follows_numpys_seed():
+    """As everywhere in scikit-learn; a second fit goes on from there."""
+    X, y = images()
+    fits = []
+    for _ in range(2):
+        np.random.seed(3)  # noqa: NPY002
+        fits += [Skylark_CNN(epochs=1).fit(X, y).predict_proba(X) for _ in range(2)]
+    assert (fits[0] == fits[2]).all()
+    assert (fits[1] == fits[3]).all()
+    assert (fits[0] != fits[1]).any()
+
+
+def test_names_of_features():
+    X, y = images()
+    model = Skylark_CNN(hidden_units=(5,), epochs=1).fit(X, y)
+    names = [f"skylark_cnn{i}" for i in range(5)]
+    assert list(model.get_feature_names_out()) == names
+    model.set_output(transform="pandas")
+    assert list(model.transform(X).columns) == names
+    with pytest.raises(ValueError, match="names the features of layer 'dense1' alone"):
+        model.transform(X, "conv1")
+    model.set_output(transform="default")
+    assert isinstance(model.transform(X, "conv1"), np.ndarray)

@@ -3,15 +3,17 @@
 import os
 import subprocess
 import sys
+import warnings
 from collections import OrderedDict
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from comparison.counting.code_length import ROOT
 from frameworks import lazy
-from frameworks.layers import Dense, Flatten, Sequential
+from frameworks.layers import Conv2D, Dense, Flatten, Sequential
 from frameworks.libraries import LIBRARIES
 from frameworks.variables import dense
 from models import MODELS, TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
@@ -43,6 +45,8 @@ def with_value(value):
         (X, np.where(Y == 0, np.nan, Y), "contains NaN"),
         (X, np.stack([Y, Y], 1), "should be a 1d array"),
         (X + 1j, Y, "Complex data not supported"),
+        (X, ["a", None, "b"] * 4, r"no label for 4 of 12 images, .* number 1 \(None"),
+        (X, pd.Series(["a", pd.NA, "b"] * 4), "no label for 4 of 12 images"),
     ],
 )
 def test_fit_refuses(Model, images, labels, message):
@@ -63,6 +67,8 @@ def test_fit_refuses(Model, images, labels, message):
         ({"hidden_units": (2.5,)}, "hidden_units must be whole numbers of at least 1"),
         ({"filters": 8}, "The 'filters' parameter"),
         ({"image_shape": (5, 5, 3)}, r"has image_shape \(5, 5, 3\)"),
+        ({"image_shape": (6, 15)}, r"\(h, w, c\), .*: for grey images, \(6, 15, 1\)"),
+        ({"image_shape": (6, 5, 3.0)}, r"image_shape must be \(h, w, c\)"),
         ({"class_weight": {7: 1.0}}, "class_weight"),
     ],
 )
@@ -83,6 +89,54 @@ def test_parameters_are_checked_by_fit(Model, params, message):
 def test_sample_weights_are_checked(Model, weights, message):
     with pytest.raises(ValueError, match=message):
         Model(epochs=1).fit(X, Y, sample_weight=weights)
+
+
+def test_validation_data_is_a_pair():
+    for data, said in [((X, Y, np.ones(12)), "a tuple of 3"), (X, "of type ndarray")]:
+        with pytest.raises(ValueError, match=rf"must be \(X, y\), .* but is {said}"):
+            Skylark_CNN(epochs=1).fit(X, Y, validation_data=data)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (np.where(np.arange(12) == 5, "rare", "often"), "'rare'.* has one image alone"),
+        (Y, "12 images are too few for 3 labels"),
+    ],
+)
+def test_early_stopping_needs_images_of_each_label(labels, reason):
+    model = Skylark_CNN(epochs=1, early_stopping=True)
+    with pytest.raises(ValueError, match=f"{reason}: pass validation_data"):
+        model.fit(X, labels)
+    assert model.fit(X, labels, validation_data=(X, labels)).n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (BYTES.astype("float32"), "go up to 227"),
+        (BYTES.astype(int), "pass pixels of 0 to 255 as uint8"),
+        (BYTES.astype(np.uint16) * 257, "scale others to 0 to 1"),
+        (np.moveaxis(BYTES, 3, 1), r"\(3, 6, 5\).*: if the channels come first"),
+        (BYTES[:, None, :5, :, 0], r"\(1, 5, 5\)"),
+    ],
+)
+def test_fit_warns_of_odd_pixels(images, said):
+    """And it names the line that calls it."""
+    model = Skylark_CNN(epochs=1, learning_rate=1e-9)
+    with pytest.warns(UserWarning, match=said) as warned:
+        model.fit(images, Y)
+    assert warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(images)
+
+
+@pytest.mark.parametrize("images", [BYTES, X, X[:, :1], X * 9, X[..., 0]])
+def test_fit_does_not_warn_of_others(images):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Skylark_CNN(epochs=1, learning_rate=1e-3).fit(images, Y)
 
 
 class TestFitted:
@@ -153,6 +207,57 @@ class TFTwice(TF_CNN):
         for _ in range(2):
             x = dense(self.variables_, x, "output", 3)
         yield "output", x
+
+
+class Holder:
+    """A layer of a user's own, with weights that nobody is told of."""
+
+    def __init__(self):
+        self.conv = Conv2D(3, 4, (3, 3))
+
+
+class SkylarkHolds(Skylark_CNN):
+    def network(self):
+        return Sequential(conv1=Holder(), output=Sequential(Flatten()))
+
+
+class KerasPReLU(Keras_CNN):
+    def network(self):
+        x = inputs = lazy.keras.Input(self.image_shape_)
+        x = lazy.keras.layers.Flatten()(lazy.keras.layers.PReLU()(x))
+        return lazy.keras.Model(inputs, lazy.keras.layers.Dense(3, name="output")(x))
+
+
+class TorchPReLU(Torch_CNN):
+    def network(self):
+        output = lazy.nn.Sequential(lazy.nn.Flatten(), lazy.nn.Linear(90, 3))
+        return lazy.nn.Sequential(OrderedDict(act=lazy.nn.PReLU(), output=output))
+
+
+class TorchAttention(Torch_CNN):
+    def network(self):
+        output = lazy.nn.MultiheadAttention(4, 2)
+        return lazy.nn.Sequential(OrderedDict(output=output))
+
+
+@pytest.mark.parametrize(
+    ("Model", "said"),
+    [
+        pytest.param(
+            SkylarkHolds, "layer 'conv1' keeps 'conv'", marks=[pytest.mark.skylark]
+        ),
+        pytest.param(KerasPReLU, r"the weight '.*alpha'", marks=[pytest.mark.keras]),
+        pytest.param(
+            TorchPReLU, "the weight 'act.kernel' of shape", marks=[pytest.mark.torch]
+        ),
+        pytest.param(
+            TorchAttention, "'output.in_proj_weight'", marks=[pytest.mark.torch]
+        ),
+    ],
+)
+def test_weights_that_would_be_lost_or_renamed(Model, said):
+    with pytest.raises(ValueError, match=said):
+        Model(epochs=1).fit(X, Y)
 
 
 @pytest.mark.parametrize(
