@@ -20,7 +20,12 @@ NOT_OURS = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
 def root() -> Path:
     """Return the folder of the cache: SKYLARK_CACHE, or data/cache."""
-    return Path(os.environ.get("SKYLARK_CACHE") or Path(__file__).parent / "cache")
+    named = os.environ.get("SKYLARK_CACHE")
+    return (
+        Path(named).expanduser().absolute()
+        if named
+        else Path(__file__).parent / "cache"
+    )
 
 
 def key(name: str, digest: str) -> str:
@@ -40,7 +45,7 @@ def find(key: str) -> Dataset | None:
     """Return a cached data set, or None if it is missing or incomplete."""
     try:
         return Dataset.open(root() / key)
-    except (OSError, EOFError, KeyError, TypeError, ValueError):
+    except (OSError, EOFError, ValueError, RecursionError):
         return None
 
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+
+from data.text import counted
 
 Arrays = dict[str, np.ndarray]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -50,15 +53,52 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Return the data set in a folder of the cache; nothing is copied."""
+        """Return the data set in a folder of the cache; nothing is copied.
+
+        What the files say is checked, and not what the pixels are: nobody but `write`
+        is expected to have written them.
+
+        Raises
+        ------
+        OSError, ValueError
+            A file is missing, no regular file, or not what belongs there.
+        """
         folder = Path(folder)
-        about = json.loads((folder / ABOUT).read_text("utf-8"))
-        about["classes"] = tuple(about["classes"])
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ARRAYS
-        }
-        return cls(**about, **arrays, folder=folder)
+        about = _read_about(folder / ABOUT)
+        arrays = {name: _mapped(folder / f"{name}.npy") for name in ARRAYS}
+        for part in ("train", "test"):
+            x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+            if x.ndim not in (3, 4) or y.ndim != 1 or len(x) != len(y) or not len(x):
+                raise ValueError(f"{folder} holds no images with a label each.")
+        if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
+            raise ValueError(f"{folder} holds images of two sizes.")
+        content: dict[str, Any] = about | arrays
+        return cls(**content, folder=folder)
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    """Return the name, source, classes and sha256 of a data set in the cache."""
+    about = json.loads(_regular(path).read_text("utf-8"))
+    texts = ("name", "source", "sha256")
+    if not isinstance(about, dict) or about.keys() != {*texts, "classes"}:
+        raise ValueError(f"{path} does not describe a data set.")
+    classes = about["classes"]
+    if not isinstance(classes, list) or not all(
+        isinstance(text, str) for text in (*classes, *(about[name] for name in texts))
+    ):
+        raise ValueError(f"{path} does not describe a data set.")
+    return about | {"classes": tuple(classes)}
+
+
+def _mapped(path: Path) -> np.ndarray:
+    return np.load(_regular(path), mmap_mode="r", allow_pickle=False)
+
+
+def _regular(path: Path) -> Path:
+    """Return a path if it leads to a regular file: a pipe or a device would hang."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is no regular file.")
+    return path
 
 
 def draw(labels: np.ndarray, count: int | None) -> slice | np.ndarray:
@@ -86,7 +126,9 @@ def draw(labels: np.ndarray, count: int | None) -> slice | np.ndarray:
         return slice(None)
     _, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if count < len(sizes):
-        raise ValueError(f"{count} images cannot be of all {len(sizes)} classes.")
+        raise ValueError(
+            f"{counted(count, 'image')} cannot be of all {len(sizes)} classes."
+        )
     shares = sizes * (count / len(labels))
     quotas = np.maximum(1, shares.astype(int))
     while (missing := count - quotas.sum()) != 0:

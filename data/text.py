@@ -22,3 +22,8 @@ def printable(text: object, limit: int = LONGEST) -> str:
         for c in whole[:limit]
     )
     return shown[:limit] + "…" * (len(whole) > limit or len(shown) > limit)
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: "1 image", "2,000 images"."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from threading import Condition
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -66,6 +66,11 @@ class _Budget:
 _in_flight = _Budget(MOST_PIXELS)
 
 
+def is_called_image(path: Path) -> bool:
+    """Return whether a file's name ends like one of the formats that are read."""
+    return path.suffix.lower() in ENDINGS
+
+
 def can_decode() -> bool:
     """Return whether Pillow is installed."""
     try:
@@ -90,12 +95,14 @@ def is_grey(path: Path) -> bool:
         raise Unreadable(f"cannot be decoded ({error})") from None
 
 
-def pixels(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
+def pixels(
+    file: Path | BinaryIO, size: tuple[int, int] | None, grey: bool
+) -> np.ndarray:
     """Return the pixels of an image, upright.
 
     Parameters
     ----------
-    path : Path
+    file : Path or binary file
     size : (h, w), optional
         The image is scaled to cover it, then cropped to its centre: not distorted.
     grey : bool
@@ -116,7 +123,7 @@ def pixels(path: Path, size: tuple[int, int] | None, grey: bool) -> np.ndarray:
 
     mode = "L" if grey else "RGB"
     try:
-        with Image.open(path, formats=list(FORMATS)) as image:
+        with Image.open(file, formats=list(FORMATS)) as image:
             if size and prod(image.size) > MOST_PIXELS:
                 image.draft(mode, (2 * max(size),) * 2)  # a JPEG in an eighth, say
             with _in_flight.of(prod(image.size)):

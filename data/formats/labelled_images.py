@@ -8,10 +8,12 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from data.dataset import ARRAYS, Arrays
+from data.formats.npz import beside
 from data.text import printable
 
 KINDS = {
@@ -56,15 +58,15 @@ def assign(keys: Iterable[str]) -> dict[str, str]:
     return {name: found[role] for name, role in names.items()}
 
 
-def advice(shapes: Mapping[str, Shape], name: str) -> str:
+def advice(shapes: Mapping[str, Shape], path: Path) -> str:
     """Return what to write to save a file's arrays under names that are understood.
 
     Parameters
     ----------
     shapes : dict of str to tuple of int
         The arrays of the file, by its keys.
-    name : str
-        Of the file.
+    path : Path
+        The file.
     """
     images = sorted((k for k, s in shapes.items() if len(s) in (3, 4)), key=_by(shapes))
     labels = sorted((k for k, s in shapes.items() if len(s) == 1), key=_by(shapes))
@@ -76,15 +78,16 @@ def advice(shapes: Mapping[str, Shape], name: str) -> str:
     pairs = ", ".join(
         f"{target}=a[{key!r}]" for target, key in zip(targets, in_order, strict=True)
     )
-    copy = f"{name.rpartition('.')[0]}-2.npz"
-    return f"a = numpy.load({name!r}); numpy.savez({copy!r}, {pairs})"
+    return f"a = numpy.load({str(path)!r}); numpy.savez({beside(path)!r}, {pairs})"
 
 
 def check_shapes(shapes: Mapping[str, Shape]) -> None:
     """Raise ValueError unless arrays are images and labels, as many of each."""
     for x, y in _pairs(shapes):
         n, *image = shapes[x] or (0,)
-        if len(image) not in (2, 3) or not all((n, *image)):
+        if len(image) in (2, 3) and not n:
+            raise ValueError(f"{x} of shape {shapes[x]}: there are no images in it.")
+        if len(image) not in (2, 3) or not all(image):
             raise ValueError(
                 f"{x} of shape {shapes[x]}: expected images (n, h, w, c) or (n, h, w)."
             )
@@ -141,7 +144,9 @@ def pixels(arrays: Arrays) -> Pixels:
     ranges = {name: _range(name, x) for name, x in arrays.items() if name[0] == "x"}
     rules = {name: _rule(name, found) for name, found in ranges.items()}
     if len({rule.dtype for rule in rules.values()}) > 1:
-        kinds = " and ".join(f"{name} {rule.dtype}" for name, rule in rules.items())
+        kinds = " and ".join(
+            f"{name} {found.dtype} ({found.in_words})" for name, found in ranges.items()
+        )
         raise ValueError(
             f"{kinds}: training and testing need the same kind of pixels. Save both "
             "as uint8, 0 to 255, or both as floats of one range."

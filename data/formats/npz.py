@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -28,10 +29,17 @@ class Header:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a file as an archive; whatever its content makes of that is a ValueError."""
+def opened(path: Path, file: BinaryIO | None = None) -> Iterator[zipfile.ZipFile]:
+    """Open a file as an archive; whatever its content makes of that is a ValueError.
+
+    Parameters
+    ----------
+    path : Path
+    file : binary file, optional
+        It, if it is open already.
+    """
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(file or path)
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged file may raise anything
@@ -177,12 +185,18 @@ def _header(
 
 
 def _without_objects(path: Path, member: zipfile.ZipInfo) -> str:
-    key, name = member.filename.removesuffix(".npy"), path.name
+    key = member.filename.removesuffix(".npy")
     return (
-        "If they are labels, and the file is your own, save them as text: a = "
-        f"dict(numpy.load({name!r}, allow_pickle=True)); a[{key!r}] = "
-        f"a[{key!r}].astype(str); numpy.savez({f'{path.stem}-2.npz'!r}, **a)"
+        "Images of several sizes must be scaled to one. Labels, if the file is your "
+        "own, are saved as text: a = "
+        f"dict(numpy.load({str(path)!r}, allow_pickle=True)); a[{key!r}] = "
+        f"a[{key!r}].astype(str); numpy.savez({beside(path)!r}, **a)"
     )
+
+
+def beside(path: Path) -> str:
+    """Return the name of another file in the same folder, for what is mended."""
+    return str(path.with_name(f"{path.stem}-2.npz"))
 
 
 def _array(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.formats.image_file import is_called_image
 from data.text import printable
 
 # How people name the parts, in lower case and without what is between the words.
@@ -15,7 +16,7 @@ NAMES = {
     "val": {"val", "valid", "validation", "dev"},
 }
 ENDS = ("", "set", "data", "images", "split")
-# What these words begin looks like a part: train_old, test-2, valid(1) ...
+# What has these words looks like a part: train_old, test-2, valid(1), seg_train ...
 LIKE_A_PART = re.compile(r"(train|test|val|dev|eval|holdout)(ing|id|idation|uation)?")
 
 
@@ -75,8 +76,20 @@ def understand(top: Path) -> Layout:
 
 
 def folders_in(folder: Path) -> Iterator[Path]:
-    """Yield the folders in a folder, sorted, but for hidden ones and __MACOSX."""
-    return (path for path in sorted(folder.iterdir()) if path.is_dir() and shown(path))
+    """Yield the folders in a folder, sorted, but for hidden ones and __MACOSX.
+
+    Raises
+    ------
+    ValueError
+        A link that is not called like an image leads nowhere: a folder would be lost.
+    """
+    for path in filter(shown, sorted(folder.iterdir())):
+        if path.is_dir():
+            yield path
+        elif path.is_symlink() and not path.exists() and not is_called_image(path):
+            raise ValueError(
+                f"the link {printable(path)} leads nowhere: mend or remove it."
+            )
 
 
 def shown(path: Path) -> bool:
@@ -117,10 +130,19 @@ def _parts(top: Path, folders: list[Path]) -> dict[str, Path]:
 
 def _refuse_parts_inside(top: Path, classes: list[Path]) -> None:
     """Raise ValueError if what would be classes are divided into parts themselves."""
+    inside = [{path.name for path in folders_in(place)} for place in classes]
+    if len(classes) > 1 and len(inside[0]) > 1 and all(i == inside[0] for i in inside):
+        parts = " and ".join(f"{path.name}/" for path in classes[:2])
+        folders = " and ".join(f"{name}/" for name in sorted(inside[0])[:2])
+        raise ValueError(
+            f"{printable(top)} has {printable(parts)}, which hold the same folders "
+            f"({printable(folders)} ...): if these are classes, name the folders above "
+            "them train and test; if not, put all classes into train/."
+        )
     for path in classes:
-        inside = [each for each in folders_in(path) if _part(each)]
-        if inside:
-            example = printable(f"{path.name}/{inside[0].name}/")
+        named = [each for each in folders_in(path) if _part(each)]
+        if named:
+            example = printable(f"{path.name}/{named[0].name}/")
             raise ValueError(
                 f"{printable(top)} has {example}: name the folder that holds train/ "
                 "and test/, or, if its folders are classes, put train/ and test/ above "
@@ -138,8 +160,11 @@ def _part(path: Path) -> str | None:
 
 
 def _looks_like_a_part(path: Path) -> bool:
-    first_word = re.split(r"[\W_\d]", path.name.lower(), maxsplit=1)[0]
-    return _part(path) is not None or bool(LIKE_A_PART.fullmatch(first_word))
+    """Return whether a name begins like a part's, or ends so above other folders."""
+    first, *others = re.split(r"[\W_\d]+", path.name.lower())
+    if _part(path) is not None or LIKE_A_PART.fullmatch(first):
+        return True
+    return any(map(LIKE_A_PART.fullmatch, others)) and bool(list(folders_in(path)))
 
 
 def _letters(path: Path) -> str:

@@ -15,7 +15,7 @@ from data.formats import image_file
 from data.own import folder_layout, parallel_decoding
 from data.own.split import choose_test, too_few
 from data.progress import note
-from data.text import printable
+from data.text import counted, printable
 
 MOST_NAMED = 10  # of classes and files in a note
 
@@ -75,7 +75,10 @@ def load(path: Path, size: tuple[int, int] | None = None) -> Dataset:
     note(_understood(path, layout, classes, parts))
 
     def make(folder: Path) -> None:
-        files = {part: [e.path for e in entries] for part, entries in parts.items()}
+        files = {
+            part: {entry.path: entry.sha256 for entry in entries}
+            for part, entries in parts.items()
+        }
         parallel_decoding.write(path, files, size, folder)
         for part, entries in parts.items():
             labels = np.array([entry.label for entry in entries])
@@ -106,6 +109,8 @@ def _parts(layout: folder_layout.Layout) -> tuple[list[str], dict[str, list[Entr
             f"{printable(layout.train)}: {printable(', '.join(sorted(unknown)))}."
         )
     _note_left_out(test.left_out, layout.test)
+    if missing := [name for name in classes if name not in test.images]:
+        note(f"{printable(layout.test)} has no images for {_listed(missing)}.")
     parts = {"train": entries, "test": _entries(test, classes)}
     known = {entry.sha256 for entry in entries}
     if both := sum(entry.sha256 in known for entry in parts["test"]):
@@ -123,7 +128,9 @@ def _find(folder: Path) -> Found:
     """
     images: dict[str, list[Path]] = {}
     left_out = [path for path in folder.iterdir() if _is_image(path)]
-    for place in folder_layout.folders_in(folder):
+    places = list(folder_layout.folders_in(folder))
+    for place in places:
+        _check_links(place, places)
         of_class = images.setdefault(folder_layout.class_name(place), [])
         for path in _files(place):
             (of_class if _is_image(path) else left_out).append(path)
@@ -134,6 +141,24 @@ def _find(folder: Path) -> Found:
             f"{', '.join(sorted(image_file.ENDINGS))}."
         )
     return Found(dict(sorted(images.items())), left_out)
+
+
+def _check_links(place: Path, classes: list[Path]) -> None:
+    """Raise ValueError where a link in a class leads to images of other classes."""
+    own = place.resolve()
+    others = {other.resolve() for other in classes if not other.is_symlink()} - {own}
+    for folder, names, _ in os.walk(place, followlinks=False):
+        for link in (Path(folder, name) for name in names):
+            if not link.is_symlink():
+                continue
+            target = link.resolve()
+            if target in own.parents or not others.isdisjoint(
+                (target, *target.parents)
+            ):
+                raise ValueError(
+                    f"the link {printable(link)} leads to {printable(target)}, which "
+                    "holds images of other classes: remove it."
+                )
 
 
 def _files(top: Path) -> Iterator[Path]:
@@ -157,7 +182,7 @@ def _files(top: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    is_named = folder_layout.shown(path) and path.suffix.lower() in image_file.ENDINGS
+    is_named = folder_layout.shown(path) and image_file.is_called_image(path)
     return is_named and path.is_file()
 
 
@@ -218,7 +243,8 @@ def _understood(
         how += f"all from {layout.train.relative_to(top) / 'CLASS'}/"
     unused = [f"{path.relative_to(top)}/" for path in layout.unused]
     return (
-        f"{printable(top.name)}: {len(classes)} classes ({_listed(each)} images); "
+        f"{printable(top.name)}: {counted(len(classes), 'class', 'classes')} "
+        f"({_listed(each)} images); "
         f"{printable(how)}.{f' Not used: {_listed(unused)}.' if unused else ''}"
     )
 

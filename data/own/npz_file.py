@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from data.dataset import ARRAYS, Arrays, Dataset, write_about, write_array
 from data.formats import labelled_images, npz
 from data.own.split import choose_test, too_few
 from data.progress import note
-from data.text import printable
+from data.text import counted, printable
 
 
 def load(path: Path) -> Dataset:
@@ -35,28 +36,35 @@ def load(path: Path) -> Dataset:
             f"{printable(path)} holds one array, of images or of labels: save both in "
             f"one file, numpy.savez({f'{path.stem}.npz'!r}, x=images, y=labels)."
         )
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with path.open("rb") as file:  # one file, even if another takes its name
+        digest = _sha256(file)
 
-    def make(folder: Path) -> None:
-        given = folder / "given"
-        given.mkdir()
-        labels = _write(path, given, folder)
-        shutil.rmtree(given)
-        write_about(
-            folder,
-            name=printable(path.stem),
-            source=printable(path.name),
-            classes=[printable(label) for label in labels],
-            sha256=digest,
-        )
+        def make(folder: Path) -> None:
+            given = folder / "given"
+            given.mkdir()
+            labels = _write(path, file, given, folder)
+            shutil.rmtree(given)
+            if _sha256(file) != digest:
+                raise ValueError(f"{printable(path)} was changed while it was read.")
+            write_about(
+                folder,
+                name=printable(path.stem),
+                source=printable(path.name),
+                classes=[printable(label) for label in labels],
+                sha256=digest,
+            )
 
-    return cache.prepare(cache.key(path.stem, digest), make)
+        return cache.prepare(cache.key(path.stem, digest), make)
 
 
-def _write(path: Path, given: Path, folder: Path) -> np.ndarray:
+def _sha256(file: BufferedReader) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, file: BufferedReader, given: Path, folder: Path) -> np.ndarray:
     """Write the four arrays into a folder, and return the labels in use, sorted."""
-    arrays, keys = _extract(path, given)
+    arrays, keys = _extract(path, file, given)
     try:
         labels = labelled_images.labels(arrays)
         pixels = labelled_images.pixels(arrays)
@@ -74,7 +82,9 @@ def _write(path: Path, given: Path, folder: Path) -> np.ndarray:
     return np.unique(labels["y_train"])
 
 
-def _extract(path: Path, given: Path) -> tuple[Arrays, dict[str, str]]:
+def _extract(
+    path: Path, file: BufferedReader, given: Path
+) -> tuple[Arrays, dict[str, str]]:
     """Extract the arrays of a file, once their headers are in order.
 
     Returns
@@ -82,7 +92,7 @@ def _extract(path: Path, given: Path) -> tuple[Arrays, dict[str, str]]:
     arrays, keys
         x_train and so on, and the keys under which the file has them.
     """
-    with npz.opened(path) as archive:
+    with npz.opened(path, file) as archive:
         found = npz.headers(path, archive)
         shapes = {key: header.shape for key, header in found.items()}
         try:
@@ -91,7 +101,7 @@ def _extract(path: Path, given: Path) -> tuple[Arrays, dict[str, str]]:
             raise ValueError(
                 f"{printable(path)} has the keys {printable(', '.join(found))}, "
                 f"expected {', '.join(ARRAYS)}, or x and y: "
-                f"{labelled_images.advice(shapes, path.name)}"
+                f"{labelled_images.advice(shapes, path)}"
             ) from None
         try:
             labelled_images.check_shapes({n: shapes[key] for n, key in keys.items()})
@@ -125,7 +135,7 @@ def _parts(arrays: Arrays, labels: Arrays) -> dict[str, tuple[np.ndarray, np.nda
     except IndexError as error:
         raise ValueError(too_few(names[error.args[0]])) from None
     note(
-        f"{len(x):,} images without a test set: a fifth of each class, "
+        f"{counted(len(x), 'image')} without a test set: a fifth of each class, "
         f"{sum(for_test):,}, is for testing."
     )
     chosen = np.array(for_test)

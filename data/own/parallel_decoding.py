@@ -1,7 +1,9 @@
 """Many image files, decoded in parallel into one array on disk."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from data.dataset import write_array
 from data.formats.image_file import Unreadable, is_grey, pixels
-from data.text import printable
+from data.text import counted, printable
 
 BLOCK = 256  # images in memory at once
 MOST_NAMED = 50
@@ -20,7 +22,7 @@ Result = TypeVar("Result")
 
 def write(
     top: Path,
-    parts: dict[str, list[Path]],
+    parts: dict[str, dict[Path, str]],
     size: tuple[int, int] | None,
     folder: Path,
 ) -> None:
@@ -30,8 +32,8 @@ def write(
     ----------
     top : Path
         The user's folder, for messages.
-    parts : dict of str to list of Path
-        The files of "train" and "test".
+    parts : dict of str to dict of Path to str
+        The files of "train" and "test", and the SHA-256 of each.
     size : (h, w), optional
         The size to which all are scaled.
     folder : Path
@@ -48,8 +50,10 @@ def write(
     shades = dict(_each(is_grey, files, broken))
     grey = all(shades.values())
 
+    digests = {path: each for paths in parts.values() for path, each in paths.items()}
+
     def read(path: Path) -> np.ndarray:
-        return pixels(path, size, grey)
+        return pixels(_content(path, digests[path]), size, grey)
 
     sizes: dict[tuple[int, ...], Path] = {}
     shape = _first_shape(read, list(shades))
@@ -63,6 +67,17 @@ def write(
         raise ValueError(_name_broken(top, broken))
     if len(sizes) > 1:
         raise ValueError(_name_sizes(top, sizes))
+
+
+def _content(path: Path, digest: str) -> BytesIO:
+    """Return what a file holds; Unreadable unless it is still what was hashed."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise Unreadable("was changed while it was read")
+    return BytesIO(content)
 
 
 def in_threads(
@@ -127,8 +142,8 @@ def _name_broken(top: Path, broken: dict[Path, Unreadable]) -> str:
     ]
     more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
     return (
-        f"{printable(top)} has {len(named)} files that cannot be read, repair or "
-        f"remove them: {'; '.join(named[:MOST_NAMED] + more)}."
+        f"{printable(top)} has {counted(len(named), 'file')} that cannot be read, "
+        f"repair or remove them: {'; '.join(named[:MOST_NAMED] + more)}."
     )
 
 

@@ -35,7 +35,10 @@ def choose_test(images: Sequence[tuple[int, str]]) -> list[bool]:
     for label, digest in sorted(images, key=lambda image: image[1]):
         by_class.setdefault(label, []).append(digest)
     is_test: dict[str, bool] = {}  # by digest: a copy in another class is on its side
-    for label, digests in sorted(by_class.items()):
+    # First the classes of the fewest images: others have some that are free as well.
+    for label, digests in sorted(
+        by_class.items(), key=lambda c: (len(set(c[1])), c[0])
+    ):
         copies = Counter(digests)
         placed = {digest: is_test[digest] for digest in copies if digest in is_test}
         free = [digest for digest in copies if digest not in placed]

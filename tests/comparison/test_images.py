@@ -55,7 +55,7 @@ def test_every_class_is_trained_and_tested(folder, tmp_path):
     ("options", "sentence"),
     [
         (["--train-size", "2"], "--train-size 2: 2 images cannot be of all 3 classes."),
-        (["--test-size", "1"], "--test-size 1: 1 images cannot be of all 3 classes."),
+        (["--test-size", "1"], "--test-size 1: 1 image cannot be of all 3 classes."),
     ],
 )
 def test_fewer_images_than_classes_are_wrong_use(folder, capsys, options, sentence):

@@ -86,6 +86,10 @@ def test_a_folder_around_the_data_set(top, capsys):
         ["fold/train", "fold/test", "other/train"],  # one level too high
         ["cat/train", "cat/test", "dog/train"],  # classes above the parts
         ["test", "val"],
+        ["seg_train", "seg_test"],
+        ["fold1", "fold2", "fold3"],  # all of the same classes
+        ["split_0", "split_1"],
+        ["setA", "setB"],
     ],
 )
 def test_what_is_not_clear_is_refused(top, folders):
@@ -96,13 +100,27 @@ def test_what_is_not_clear_is_refused(top, folders):
     assert "pets" in str(told.value)
 
 
+def test_folders_of_the_same_names_in_every_class(top):
+    """As the refusal says: below train/ they are taken for what they are."""
+    fill(*classes(top / "train" / "cat", ("left", "right")))
+    fill(*classes(top / "train" / "dog", ("left", "right")))
+    assert data.load(top).classes == ("cat", "dog")
+
+
 def test_parts_without_classes_are_refused(top):
     fill(top / "train", top / "test")
     with pytest.raises(ValueError, match="has no folder for each class"):
         data.load(top)
 
 
-@pytest.mark.parametrize("names", [["bus", "car", "train"], ["invalid", "valid"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["bus", "car", "train"],
+        ["invalid", "valid"],
+        ["bullet train", "freight train"],
+    ],
+)
 def test_classes_whose_names_are_those_of_parts(top, names):
     fill(*classes(top, names))
     assert data.load(top).classes == tuple(names)
@@ -158,6 +176,29 @@ def test_links_to_folders_are_followed_but_not_round(top, tmp_path):
     assert dataset.classes == ("cat", "dog", "fox")
     labels = np.concatenate([dataset.y_train, dataset.y_test])
     assert np.bincount(labels).tolist() == [6, 3, 3]
+
+
+@pytest.mark.parametrize("target", [".", "dog"])
+def test_links_to_other_classes_are_refused(top, target):
+    """All images below the link would be cats as well."""
+    fill(*classes(top))
+    (top / "cat" / "link").symlink_to(top / target)
+    with pytest.raises(ValueError, match=r"cat/link leads to .* other classes: remove"):
+        data.load(top)
+
+
+@pytest.mark.parametrize("place", ["fox", "train/fox", "train"])
+def test_a_link_to_nowhere_loses_no_class(top, place):
+    fill(*classes(top / place.rpartition("/")[0]))
+    (top / place).symlink_to(top / "gone")
+    with pytest.raises(ValueError, match=f"{place} leads nowhere: mend or remove it"):
+        data.load(top)
+
+
+def test_a_class_without_images_for_testing_is_said(top, capsys):
+    fill(*classes(top / "train", ("cat", "dog", "fox")), *classes(top / "test"))
+    data.load(top)
+    assert "test has no images for fox." in capsys.readouterr().err
 
 
 def test_two_spellings_of_one_name(top):

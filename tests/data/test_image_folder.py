@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import data
+from data import cache
 from data.formats import image_file
 from data.own import parallel_decoding
 
@@ -205,6 +206,18 @@ def test_a_long_list_is_cut(top):
         data.load(top)
 
 
+def test_a_file_that_is_changed_while_it_is_read(split, monkeypatch):
+    key, path = cache.key, next((split / "train" / "cat").iterdir())
+
+    def change(*args):
+        put(noise(1234), path)
+        return key(*args)
+
+    monkeypatch.setattr(cache, "key", change)
+    with pytest.raises(ValueError, match=f"{path.name} was changed while it was read"):
+        data.load(split)
+
+
 def test_a_bomb_is_not_decoded(top):
     """A small file that says that it has 10^10 pixels."""
     fill(top / "cat", count=5)
@@ -212,7 +225,7 @@ def test_a_bomb_is_not_decoded(top):
     content = bytearray(path.read_bytes())
     content[16:24] = (100_000).to_bytes(4, "big") * 2
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"1 files that cannot be read.*bomb\.png"):
+    with pytest.raises(ValueError, match=r"1 file that cannot be read.*bomb\.png"):
         data.load(top)
 
 

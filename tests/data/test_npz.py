@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import data
+from data import cache
 from data.dataset import ARRAYS
 from data.formats import npz
 from tests.data import tiny
@@ -103,6 +104,56 @@ def test_the_advice_for_labels_that_are_objects_can_be_followed(tmp_path, monkey
             data.load(name)
         exec(str(told.value).partition("as text: ")[2], {"numpy": np})
     assert data.load("own-2-2.npz").classes == ("cat", "dog")
+
+
+def test_the_advice_names_the_file_with_its_folder(tmp_path):
+    path, found = tmp_path / "own.npz", tiny.arrays()
+    np.savez(path, *(found[name] for name in ARRAYS))
+    with pytest.raises(ValueError, match="the keys") as told:
+        data.load(path)
+    exec(str(told.value).partition("x and y: ")[2], {"numpy": np})
+    assert len(data.load(tmp_path / "own-2.npz").x_train) == 50
+
+
+def test_images_that_are_objects(tmp_path):
+    sizes = np.empty(2, object)
+    sizes[:] = [np.zeros((n, n, 3), np.uint8) for n in (4, 5)]
+    np.savez(tmp_path / "own.npz", x=sizes, y=[0, 1])
+    with pytest.raises(ValueError, match="Images of several sizes must be scaled to"):
+        data.load(tmp_path / "own.npz")
+
+
+def test_a_file_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
+    """What is in the cache under a digest is what has that digest."""
+    path, other = tmp_path / "own.npz", tmp_path / "other.npz"
+    np.savez(path, **tiny.arrays(1))
+    np.savez(other, **tiny.arrays(2))
+    key = cache.key
+
+    def replace(*args):  # called between the hash and the reading
+        if other.exists():
+            other.replace(path)
+        return key(*args)
+
+    monkeypatch.setattr(cache, "key", replace)
+    first, second = data.load(path), data.load(path)
+    np.testing.assert_array_equal(first.x_train, tiny.arrays(1)["x_train"])
+    np.testing.assert_array_equal(second.x_train, tiny.arrays(2)["x_train"])
+
+
+def test_a_file_that_is_changed_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "own.npz"
+    np.savez(path, **tiny.arrays(1))
+    key = cache.key
+
+    def change(*args):
+        np.savez(path, **tiny.arrays(2))
+        return key(*args)
+
+    monkeypatch.setattr(cache, "key", change)
+    with pytest.raises(ValueError, match="was changed while it was read"):
+        data.load(path)
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
 
 
 def test_a_single_array(tmp_path):
@@ -202,7 +253,14 @@ def test_floats_in_a_range_for_training_are_kept(tmp_path):
             both(lambda x: x.transpose(0, 3, 1, 2)),
             r"looks like \(n, c, h, w\). Save x_t",
         ),
-        ({"x_test": np.zeros((10, 32, 32, 3))}, "x_train uint8 and x_test float64"),
+        (
+            {"x_test": np.zeros((10, 32, 32, 3))},
+            r"x_train uint8 \(.*\) and x_test float64",
+        ),
+        (
+            {"x_train": tiny.arrays()["x_train"] / 255},
+            r"x_train float64 \(floats from 0 to 1\) and x_test uint8 \(whole numbers",
+        ),
         ({"x_test": np.zeros((10, 16, 32, 3), np.uint8)}, "of another size than those"),
         ({"x_test": np.zeros((10, 32, 32, 1), np.uint8)}, "of another size than those"),
         (
@@ -211,7 +269,7 @@ def test_floats_in_a_range_for_training_are_kept(tmp_path):
         ),
         (
             {"x_train": np.zeros((0, 9, 9)), "y_train": []},
-            r"shape \(0, 9, 9\): expected",
+            r"shape \(0, 9, 9\): there are no images",
         ),
         ({"x_train": np.zeros((50, 32, 32, 3), complex)}, "x_train of complex128"),
         (
