@@ -25,7 +25,24 @@ class OneThread(Held):
 
     def _limit(self) -> Callable[[], object]:
         self.allowed = _allowed()
-        return blas.limit(limits=1).restore_original_limits
+        before = [library.get_num_threads() for library in blas.lib_controllers]
+        _set_threads([1] * len(before))
+        return partial(_set_threads, before)
+
+
+def _set_threads(numbers: list[int]) -> None:
+    """Give each BLAS a number of threads, whichever thread asks for it.
+
+    threadpoolctl lets the first thread alone change it, and ignores others. They share
+    the change here, so that any of them may be the one that makes or undoes it.
+    """
+    for library, number in zip(blas.lib_controllers, numbers, strict=True):
+        release = getattr(library, "clear_controlling_thread", None)
+        if release:
+            release(force=True)
+        library.set_num_threads(number)
+        if release:
+            release(force=True)
 
 
 def _allowed() -> int:

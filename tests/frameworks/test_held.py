@@ -102,8 +102,8 @@ def blas_threads():
 
 
 def test_calls_that_overlap_leave_blas_as_it_was():
-    """The one that came first goes first."""
-    inside, leave = threading.Event(), threading.Event()
+    """The one that came first goes first, and its thread lives on."""
+    inside, leave, gone, end = (threading.Event() for _ in range(4))
 
     class First:
         def work(self, array):
@@ -114,20 +114,27 @@ def test_calls_that_overlap_leave_blas_as_it_was():
     class Second:
         def work(self, array):
             leave.set()
-            first.join()
+            gone.wait()
             return blas_threads()
 
     def call(worker):
         found.append(threads.Threads([worker]).call("work", [None]))
 
+    def in_thread():
+        call(First())
+        gone.set()
+        end.wait()
+
     found = []
     with threads.blas.limit(limits=2):
         before = blas_threads()
-        first = threading.Thread(target=call, args=[First()])
+        first = threading.Thread(target=in_thread)
         first.start()
         inside.wait()
         call(Second())
         assert blas_threads() == before
+    end.set()
+    first.join()
     assert found == [[[1] * len(before)]] * 2
 
 
