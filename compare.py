@@ -4,6 +4,8 @@
 Options in, `comparison/` called, table out.
 """
 
+import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -21,13 +23,19 @@ from comparison.report.live import Live
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 
+class Stopped(KeyboardInterrupt):
+    """The system asks for an end, as Ctrl-C does; `exit_code` says which signal."""
+
+    exit_code = INTERRUPTED
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the options ask for, and return the exit code."""
     options = command_line.parser().parse_args(arguments)
     console = Console()
     try:
         if options.show:
-            terminal.show_again(options.show, console)
+            terminal.show_again(options.show, console, options.intervals)
             return DONE
         if options.count_only:
             terminal.show_count(plan.contestants_of(options), console)
@@ -36,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"compare.py: {reason(error)}", file=sys.stderr)
         return WRONG_USE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("\nstopped before the first trial.", file=sys.stderr)
-        return INTERRUPTED
+        return getattr(stopped, "exit_code", INTERRUPTED)
 
 
 def compare(options: Namespace, console: Console) -> int:
@@ -58,7 +66,7 @@ def compare(options: Namespace, console: Console) -> int:
             raise ValueError(f"{folder} holds a run: name another, or --resume it.")
         results.write(folder, run)
         live = Live(console, runner.epochs_left(run), options.quiet)
-        return finish(planned, run, folder, live, options.trial_timeout)
+        return finish(planned, run, folder, live, options)
 
 
 def finish(
@@ -66,20 +74,23 @@ def finish(
     run: records.Run,
     folder: Path,
     live: Live,
-    timeout: float | None,
+    options: Namespace,
 ) -> int:
     """Run what is missing, and print the tables; finished trials are never lost."""
     again = f"finished trials are kept; go on with: --resume {folder}"
     try:
-        runner.complete(run, planned, folder, live, timeout)
+        runner.complete(run, planned, folder, live, options.trial_timeout)
         outputs.write(run, folder)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print(f"\nstopped; {again}", file=sys.stderr)
-        return INTERRUPTED
-    except (OSError, RuntimeError) as error:
+        return getattr(stopped, "exit_code", INTERRUPTED)
+    except OSError as error:
         print(f"compare.py: {reason(error)}; {again}", file=sys.stderr)
         return SOME_FAILED
-    terminal.show(run, live.console)
+    except RuntimeError as error:  # no proof: nothing is trained, now or later
+        print(f"compare.py: {reason(error)}", file=sys.stderr)
+        return SOME_FAILED
+    terminal.show(run, live.console, options.intervals)
     if not live.quiet:
         live.console.print(f"{folder / results.FILE}", highlight=False, markup=False)
     failed = [trial for trial in run["trials"] if trial["status"] == "failed"]
@@ -93,5 +104,26 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
+def stop_on_signals() -> None:
+    """End as by Ctrl-C when the system asks for it, or the terminal is closed."""
+
+    def stop(number: int, frame: object) -> None:
+        stopped = Stopped()
+        stopped.exit_code = 128 + number
+        raise stopped
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, stop)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    stop_on_signals()
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads the output any more, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = SOME_FAILED
+    sys.exit(code)

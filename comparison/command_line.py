@@ -37,6 +37,9 @@ def parser() -> ArgumentParser:
         metavar="SECONDS",
         help="stop a process that takes longer, and go on with the next",
     )
+    parser.add_argument(
+        "--intervals", action="store_true", help="print intervals below the medians"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the table alone")
     return parser
 

@@ -122,7 +122,7 @@ def in_words(network: records.Network) -> str:
     )
     if network["family"] == "cnn":
         return sizes
-    return f"network {network['name'] or network['family']}: {sizes}"
+    return f"{network['name'] or network['family']}: {sizes}"
 
 
 def _preset(name: str) -> tuple[records.Network, dict[str, type]]:

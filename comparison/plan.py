@@ -9,7 +9,7 @@ import data
 from comparison import records
 from comparison.contestants import Contestant, find_all
 from comparison.network import agree, choose, classes_of
-from comparison.settings import Settings, complete, flag, given
+from comparison.settings import QUICK, Settings, complete, flag, given
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def _plan(settings: Settings, network: records.Network, options: Namespace) -> P
     if settings["reference"] not in settings["models"]:
         raise ValueError(f"--reference {settings['reference']} is not one of --models.")
     name, dataset, note = _load(settings, options)
+    if not settings["dataset"] and not settings["train_size"] and not note:
+        settings = {**settings, "train_size": QUICK}
     _check(dataset, settings)
     return Plan({**settings, "dataset": name}, network, contestants, dataset, note)
 

@@ -119,7 +119,7 @@ class Deviations(TypedDict, total=False):
     logits_max_abs: float
 
 
-class Verdict(Deviations, total=False):
+class Verdict(Deviations):
     """Whether one class is the network; None: its framework is not installed.
 
     Either its deviations, or an `error`, where it could not be measured.
@@ -128,7 +128,7 @@ class Verdict(Deviations, total=False):
     passed: bool | None
     dtype: str
     limits: dict[Deviation, float]
-    error: str | None
+    error: NotRequired[str | None]
 
 
 class Proof(TypedDict):
@@ -150,6 +150,8 @@ class Proof(TypedDict):
 class Trial(TypedDict):
     """One model with one seed: `status` is ok, failed or skipped.
 
+    `place` is its turn in its round, from 1 on; a trial that was repeated by a resumed
+    run has that of its round all the same.
     Without `ok` there is a reason, and no number. `seconds` are of import, build (None
     where the class does not know it), first_step, fit and predict.
     """
@@ -158,6 +160,7 @@ class Trial(TypedDict):
     seed: int
     status: str
     error: str | None
+    place: NotRequired[int]  # was not kept in the first runs
     test_accuracy: NotRequired[float]
     train_accuracy: NotRequired[float]
     parameters: NotRequired[int]
@@ -179,7 +182,10 @@ class Spread(TypedDict):
 
 
 class Ratio(Spread):
-    """A rival's speed relative to the reference, and whether it differs from 1."""
+    """A rival's speed relative to the reference, and whether it differs from 1.
+
+    `interval` is that of the geometric mean; all of a run cover together.
+    """
 
     p_value: float
     differs: bool

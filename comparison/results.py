@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from comparison.typed import check
+from data.text import printable
+
 if TYPE_CHECKING:
     from comparison import records
 
 SCHEMA = 2
 FILE = "results.json"
 LOCK = ".lock"
+SHOWN = {  # of each row with trials
+    "test_accuracy",
+    "train_accuracy",
+    "train_images_per_second",
+    "predict_images_per_second",
+    "peak_memory_bytes",
+}
 
 
 @contextmanager
@@ -70,8 +80,11 @@ def read(folder: Path) -> "records.Run":
     Raises
     ------
     FileNotFoundError, ValueError
-        There is none in the folder, or of another schema.
+        There is none in the folder, or of another schema, or it is not what
+        compare.py writes.
     """
+    from comparison import records  # brings all networks; a writer needs none
+
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no {FILE}: it is not a run's folder.")
@@ -80,11 +93,47 @@ def read(folder: Path) -> "records.Run":
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deep
         raise ValueError(f"{path} is not JSON: {error}.") from None
     schema = run.get("schema") if isinstance(run, dict) else None
-    if schema == 1:
-        return _upgraded(run)
-    if schema != SCHEMA:
+    if schema not in (1, SCHEMA) or isinstance(schema, bool):
         raise ValueError(f"{path} is not of schema {SCHEMA}.")
+    try:
+        if schema == 1:
+            run = _upgraded(run)
+        check(run, records.Run)
+        _check_names(run)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not what compare.py writes: {error}.") from None
     return run
+
+
+def _check_names(run: "records.Run") -> None:
+    """Raise ValueError unless all parts of a run are about the same models."""
+    models = run["settings"]["models"]
+    known: dict[str, Container[str]] = {
+        "contestants": run["contestants"],
+        "code": run["code"]["classes"],
+    }
+    if run["sameness"]:
+        known["sameness"] = run["sameness"]["models"]
+    for part, names in known.items():
+        if missing := [model for model in models if model not in names]:
+            raise ValueError(f"{part} has nothing on {printable(missing[0])}")
+    named = {trial["model"] for trial in run["trials"]} | run["summary"].keys()
+    if odd := named - set(models):
+        raise ValueError(f"it has trials of {printable(min(odd))}, which is no model")
+    if run["settings"]["reference"] not in models:
+        raise ValueError("its reference is no model")
+    for verdict in run["sameness"]["models"].values() if run["sameness"] else ():
+        needed: set[str] = {"gradient_max_rel", "loss_max_rel", *verdict["limits"]}
+        if "outputs_max_rel" not in verdict:  # as in schema 1
+            needed.add("logits_max_abs")
+        if "error" not in verdict and not needed <= verdict.keys():
+            raise ValueError("sameness has neither deviations nor an error")
+    for row in run["summary"].values():
+        if row["trials"] and not row.keys() >= SHOWN:
+            raise ValueError("summary has a row of trials without numbers")
+    for trial in run["trials"]:
+        if trial["status"] == "ok" and "threads" not in trial:
+            raise ValueError("a trial that ended well has no numbers")
 
 
 def new_folder(where: Path) -> Path:
@@ -120,8 +169,11 @@ def _upgraded(run: dict[str, Any]) -> Any:
     """Return a run of schema 1, in which the network's sizes were settings."""
     from comparison.network import small_cnn  # loads all networks; few files need it
 
-    sizes = {name: run["settings"][name] for name in ("filters", "hidden_units")}
-    settings = {k: v for k, v in run["settings"].items() if k not in sizes}
+    old = run.get("settings")
+    if not isinstance(old, dict) or not {"filters", "hidden_units"} <= old.keys():
+        raise ValueError("settings has no sizes of a network")
+    sizes = {name: old[name] for name in ("filters", "hidden_units")}
+    settings = {k: v for k, v in old.items() if k not in sizes}
     return run | {
         "schema": SCHEMA,
         "network": small_cnn(sizes),

@@ -4,6 +4,7 @@ import shlex
 import sys
 import tomllib
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from comparison.report.live import Live
 from comparison.sameness.proof import prove
 from comparison.settings import Settings, constructor
 from comparison.statistics.summary import summarise
+from comparison.turns import orders
 from data import Dataset
 
 
@@ -131,8 +133,9 @@ def complete(
             run["sameness"] = proof
             _mark_different(run["contestants"], proof, settings["allow_different"])
             results.write(folder, run)
-        for seed in range(settings["seeds"]):
-            for contestant in plan.contestants:
+        rounds = islice(orders(plan.contestants), settings["seeds"])
+        for seed, order in enumerate(rounds):
+            for place, contestant in enumerate(order, 1):
                 if (contestant.name, seed) in finished:
                     continue
                 verdict = proof["models"][contestant.name]
@@ -141,7 +144,7 @@ def complete(
                     trial = _refused(contestant, seed)
                 else:
                     trial = _try(plan, contestant, seed, live, timeout)
-                run["trials"].append(trial)
+                run["trials"].append(trial | {"place": place})
                 run["summary"] = summarise(
                     settings["models"], run["trials"], settings["reference"]
                 )

@@ -8,7 +8,10 @@ from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hin
 import data
 from comparison import contestants
 from comparison.processes.resources import cores
+from data.text import counted
 from models import MODELS
+
+QUICK = 10_000  # images that the default run is trained on: it takes five minutes
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Option:
         What it is; --help adds the default.
     default : object
         Its value where it is not given.
-    caption : str
-        Its words in a caption, as "batch {}".
+    caption : str or callable
+        Its words in a caption, as "batch {}", or what makes them of its value.
     otherwise : str or None
         What --help calls the default; None: its value.
     metavar : str or None
@@ -38,7 +41,7 @@ class Option:
     group: str
     help: str
     default: Any = None
-    caption: str = ""
+    caption: str | Callable[[Any], str] = ""
     otherwise: str | None = None
     metavar: str | None = None
     read: Callable[[str], Any] | None = None
@@ -109,14 +112,24 @@ class Settings(TypedDict):
     ]
     train_size: Annotated[
         int | None,
-        Option("images", "train on N, of each class its share", otherwise="all"),
+        Option(
+            "images",
+            "train on N, of each class its share",
+            otherwise=f"all; {QUICK:,} where --dataset is not given",
+        ),
     ]
     test_size: Annotated[
         int | None,
         Option("images", "test on N, of each class its share", otherwise="all"),
     ]
     epochs: Annotated[
-        int, Option("training", "passes over the training images", 5, "{} epochs")
+        int,
+        Option(
+            "training",
+            "passes over the training images",
+            default=5,
+            caption=lambda epochs: counted(epochs, "epoch"),
+        ),
     ]
     batch_size: Annotated[int, Option("training", "images a step", 64, "batch {}")]
     learning_rate: Annotated[
@@ -133,7 +146,7 @@ class Settings(TypedDict):
             choices=["shared", "native"],
         ),
     ]
-    seeds: Annotated[int, Option("run", "how many: 0, 1, ...", default=3)]
+    seeds: Annotated[int, Option("run", "how many: 0, 1, ...", default=4)]
     threads: Annotated[
         int, Option("run", "for every framework", cores(), "threads: {}")
     ]
@@ -189,6 +202,8 @@ def in_words(settings: Settings, group: str) -> str:
     values: Mapping[str, Any] = settings
     return ", ".join(
         option.caption.format(values[name])
+        if isinstance(option.caption, str)
+        else option.caption(values[name])
         for name, option in OPTIONS.items()
         if option.group == group and option.caption
     )

@@ -5,10 +5,10 @@ from models import Skylark_CNN
 
 
 def test_features_beat_pixels_on_cifar10(cifar10):
-    """By ten points and more, with 5,000 images."""
+    """By five points and more, with 2,500 images."""
     X, y = cifar10
-    train, test = slice(0, 5000), slice(5000, 6400)
+    train, test = slice(0, 2500), slice(5000, 6400)
     on_pixels, on_features = accuracies(
         X[train], y[train], X[test], y[test], Skylark_CNN
     )
-    assert on_features > on_pixels + 0.1
+    assert on_features > on_pixels + 0.05

@@ -34,6 +34,7 @@ ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
+GRACE = 5  # seconds that a child has for its own end, once it has said how it ended
 TAIL = 1 << 16  # bytes of what a child printed that are looked at
 
 
@@ -113,8 +114,10 @@ def run(
                 if not line.endswith("\n"):
                     break  # it ended in the middle of it: how, is told below
                 last = _event(line)
+                if last["event"] == "ended":
+                    break  # a thread or a process of its own may outlive its work
                 on_event(last)
-            code = child.wait()
+            code = _wait(child, last)
         except BadEvent as bad:
             return Ending("failed", str(bad))
         finally:
@@ -125,11 +128,10 @@ def run(
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.close()
             child.stdout.close()
+        if last.get("event") == "ended":
+            return _ending(last)
         if late.is_set():
             return Ending("failed", f"stopped after {timeout:g} seconds")
-        if last.get("event") == "ended":
-            said = last["error"]
-            return Ending(last["status"], said and printable(said))
         stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - TAIL))
         said = stderr.read().decode(errors="replace")
         return Ending("failed", printable(_explain(code, said)))
@@ -144,6 +146,25 @@ def _event(line: str) -> Event:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         raise BadEvent(f"said something that is no event: {line[:80]!r}")
     return event
+
+
+def _ending(event: Event) -> Ending:
+    """Return how a child says that it ended; it must have said it as `serve` does."""
+    from data.text import printable
+
+    status, error = event.get("status"), event.get("error")
+    if status not in ("ok", "failed", "skipped"):
+        return Ending("failed", "said something that is no event: its status")
+    return Ending(str(status), None if error is None else printable(error))
+
+
+def _wait(child: subprocess.Popen[str], last: Event) -> int:
+    """Return a child's exit code; one that has said how it ended is not waited for."""
+    if last.get("event") != "ended":
+        return child.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return child.wait(GRACE)
+    return 0
 
 
 def stop_all() -> None:
@@ -163,14 +184,14 @@ def serve(work: Callable[[Any, Callable[..., None]], None]) -> None:
 
     What the frameworks print goes to stderr. When the parent is gone, so is the child.
     """
+    spec = json.loads(_line_of_stdin())
+    _guard()
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
     def emit(event: str, **values: Any) -> None:
         events.write(json.dumps({"event": event} | values) + "\n")
 
-    spec = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     status, error = "ok", None
     try:
         work(spec, emit)
@@ -182,6 +203,34 @@ def serve(work: Callable[[Any, Callable[..., None]], None]) -> None:
     except Exception as problem:  # whatever a class raises is its row's text
         status, error = "failed", f"{type(problem).__name__}: {problem}"
     emit("ended", status=status, error=error)
+
+
+def _line_of_stdin() -> bytes:
+    """Read one line and not a byte more: the rest is the guard's to wait for."""
+    line = bytearray()
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return bytes(line)
+
+
+def _guard() -> None:
+    """Fork a process that kills this one and all its own, when the parent is gone.
+
+    A thread could not, while a library holds the interpreter's lock; and what this
+    process has started itself would live on.
+    """
+    if not hasattr(os, "fork"):
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        return
+    if os.fork() == 0:
+        for signum in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(signum, signal.SIG_IGN)
+        os.closerange(1, 256)  # the pipe of the events ends with this one's parent
+        while os.read(0, 1 << 16):
+            pass
+        os.killpg(0, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
 def _end_with_parent() -> None:

@@ -91,10 +91,10 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
 
     model = Model(**parameters, on_epoch_end=report)
     seconds["fit"], _ = timed(model.fit, X, y)
-    for epoch, loss in enumerate(model.history_["loss"], 1):
-        check_converges(loss, epoch)
+    check_history(model.history_)
     model.predict(X_test)
     predict, predicted = timed(model.predict, X_test)
+    check_labels(predicted, y_test)
     seconds["predict"] = predict
     memory = resources.peak_memory_bytes()
     steady = model.history_["seconds"][1:] or model.history_["seconds"]
@@ -119,6 +119,31 @@ def check_converges(loss: float, epoch: int) -> None:
     """Raise FloatingPointError if the loss of an epoch is not finite."""
     if not isfinite(loss):
         raise FloatingPointError(f"diverged in epoch {epoch}: its loss is {loss}")
+
+
+def check_history(history: Any) -> None:
+    """Raise ValueError unless a class has kept what each epoch gave, as the base does.
+
+    FloatingPointError, if a loss is not finite.
+    """
+    for name in ("loss", "accuracy", "seconds"):
+        values = history.get(name) if isinstance(history, Mapping) else None
+        if not values or not all(isinstance(value, float | int) for value in values):
+            raise ValueError(f"history_ has no list of numbers {name!r}")
+    for epoch, loss in enumerate(history["loss"], 1):
+        check_converges(loss, epoch)
+    if not all(0 < seconds < float("inf") for seconds in history["seconds"]):
+        raise ValueError("history_ has an epoch that took no time, or less")
+
+
+def check_labels(predicted: Any, expected: Any) -> None:
+    """Raise ValueError unless `predict` has returned a label for each image."""
+    shape = getattr(predicted, "shape", None)
+    if shape != expected.shape:
+        what = type(predicted).__name__ if shape is None else f"shape {shape}"
+        raise ValueError(
+            f"predict returned {what}, expected an array of {len(expected):,} labels"
+        )
 
 
 def find_class(spec: ClassSpec) -> type:

@@ -10,6 +10,7 @@ from comparison import records, results
 from comparison.report import sentences, tables
 from comparison.report.tables import Cell, Table
 from comparison.statistics.summary import MEASURES, SPEEDS
+from data.text import printable
 
 
 def write(run: records.Run, folder: Path) -> None:
@@ -21,14 +22,18 @@ def write(run: records.Run, folder: Path) -> None:
 
 
 def markdown(run: records.Run) -> str:
-    """Return the tables, their conditions and the proof."""
-    proof = sentences.proof(run)[1]
-    text = f"Training accuracy: {sentences.training(run)}. {_capital(proof)}."
+    """Return the proof, the tables with intervals, and their conditions."""
+    said = [
+        f"- {_markdown(label)}: {_markdown(text)}"
+        for label, text in sentences.conditions(run).items()
+    ]
     parts = [
+        f"{_capital(_markdown(sentences.proof(run)[1]))}.",
         markdown_table(tables.speed(run)),
         markdown_table(tables.cost(run)),
-        f"{sentences.conditions(run)} {text}",
-        *(f"- {problem}" for problem in sentences.problems(run)),
+        "Medians, in brackets a 95 % interval, in parentheses smallest and largest.",
+        "\n".join(said),
+        *(f"- **{_markdown(problem)}**" for problem in sentences.problems(run)),
     ]
     return "\n\n".join(parts)
 
@@ -77,21 +82,33 @@ def comma_separated(run: records.Run) -> str:
 
 
 def latex(run: records.Run) -> str:
-    """Return a table* of two tabulars, for the package booktabs."""
-    proof = sentences.proof(run)[1]
-    caption = [sentences.conditions(run), _capital(proof), *sentences.problems(run)]
-    text = " ".join(f"{sentence.rstrip('.')}." for sentence in caption)
+    """Return a table of two tabulars and a note, which fits a page of `article`.
+
+    It needs the packages array and booktabs. Intervals are in table.md and table.csv.
+    """
+    notes = [
+        rf"\textit{{{_latex(label)}:}} {_latex(text)}."
+        for label, text in sentences.conditions(run).items()
+    ]
+    notes += [f"{_latex(problem)}." for problem in sentences.problems(run)]
+    about = f"{run['dataset']['name']}. {_capital(sentences.proof(run)[1])}"
     return "\n".join(
         [
-            r"% \usepackage{booktabs}",
-            r"\begin{table*}",
-            r"\centering\small",
-            rf"\caption{{{_latex(text)}}}",
+            r"% \usepackage{array,booktabs}",
+            r"\begin{table}",
+            r"\centering\footnotesize",
+            rf"\caption{{One network in {len(run['summary'])} classes, on "
+            rf"{_latex(printable(about))}.}}",
             r"\label{tab:skylark}",
+            r"\setlength{\tabcolsep}{4pt}",
             _tabular(tables.speed(run)),
             r"\par\medskip",
             _tabular(tables.cost(run)),
-            r"\end{table*}",
+            r"\par\medskip",
+            r"\begin{minipage}{\linewidth}\raggedright\scriptsize",
+            "\n".join(notes),
+            r"\end{minipage}",
+            r"\end{table}",
             "",
         ]
     )
@@ -127,16 +144,26 @@ def _spread(name: str, spread: records.Spread | None) -> dict[str, Any]:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    text = str(cell).replace("|", r"\|")
-    return f"**{text}**" if cell.bold else text
+    text = _markdown(str(cell))
+    return f"**{text}** {_markdown(tables.MARK)}" if cell.differs else text
+
+
+def _markdown(text: str) -> str:
+    """Return text in one line, in which Markdown sees no marks and no HTML."""
+    return re.sub(r"([\\|`*<>\[\]])", r"\\\1", printable(text, sentences.LONGEST))
 
 
 def _tabular(table: Table) -> str:
-    rows = [[_latex_cell(cell) for cell in row] for row in table.rows]
+    rows = [
+        [_latex_name(name), *map(_latex_cell, numbers)] for name, *numbers in table.rows
+    ]
     header = [_latex(name) for name in table.header]
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            # a long name takes several lines, where a wide table would leave the page
+            r"\begin{tabular}{>{\raggedright\arraybackslash}p{0.22\linewidth}"
+            + "r" * (len(header) - 1)
+            + "}",
             r"\toprule",
             rf"{' & '.join(header)} \\",
             r"\midrule",
@@ -147,13 +174,19 @@ def _tabular(table: Table) -> str:
     )
 
 
+def _latex_name(cell: Cell) -> str:
+    """Return a name that may go on in the next line after a dot, as in a module's."""
+    return re.sub(r"([.:]|\\_)", r"\1\\allowbreak{}", _latex(str(cell)))
+
+
 def _latex_cell(cell: Cell) -> str:
-    text = _latex(str(cell))
-    return rf"\textbf{{{text}}}" if cell.bold else text
+    text = _latex(cell.text)
+    return rf"\textbf{{{text}}}\rlap{{{tables.MARK}}}" if cell.differs else text
 
 
 def _latex(text: str) -> str:
-    """Return text in which LaTeX sees no commands."""
+    """Return text in one line, in which LaTeX sees no commands."""
+    text = printable(text, sentences.LONGEST)
     special = {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",

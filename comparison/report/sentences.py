@@ -3,40 +3,52 @@
 from collections.abc import Iterator, Mapping
 
 from comparison import network, records
+from comparison.report.tables import MARK
 from comparison.settings import in_words
 from comparison.statistics.significance import MIN_ROUNDS
+from data.text import counted, printable
 from models import Skylark_CNN
 
+LONGEST = 5000  # characters of a sentence, whatever is in it
 
-def conditions(run: records.Run) -> str:
-    """Return the conditions under which the numbers hold, in a few sentences."""
+
+def conditions(run: records.Run) -> dict[str, str]:
+    """Return the conditions under which the numbers hold, by what they are about."""
     data, settings, env = run["dataset"], run["settings"], run["environment"]
     packages = [f"{name} {v}" for name, v in env["packages"].items() if v]
     gpu = f"GPU {env['gpu']}, " if env["gpu"] else ""
     shape = "x".join(map(str, data["image_shape"]))
-    drawn = f", {data['drawn']}" if "drawn" in data else ""
-    return (
-        f"{data['name']} ({data['train']:,} images {shape} for training, "
-        f"{data['test']:,} for testing{drawn}); {network.in_words(run['network'])}, "
-        f"{in_words(settings, 'training')}. {statistics(settings['seeds'])} "
-        f"{env['cpu']}, {gpu}{in_words(settings, 'run')}, Python {env['python']}, "
-        f"{', '.join(packages)}. {clock(settings['epochs'])} {_engines(run)}"
-        "lines: of the class; + own: with the code that only it uses."
-    )
+    drawn = f" ({data['drawn']})" if "drawn" in data else ""
+    said = {
+        "images": f"{data['name']}: {counted(data['train'], 'image')} {shape} for "
+        f"training, {data['test']:,} for testing{drawn}",
+        "network": network.in_words(run["network"]),
+        "training": in_words(settings, "training"),
+        "rounds": statistics(settings["seeds"]),
+        "ratios": claim(run),
+        "columns": f"{clock(settings['epochs'])}; lines: of the class; + own: with the "
+        "code that only it uses",
+        "training acc.": training(run),
+        "machine": f"{env['cpu']}, {gpu}{in_words(settings, 'run')}",
+        "packages": f"Python {env['python']}, {', '.join(packages)}",
+    }
+    if engines := _engines(run):
+        said["engines"] = engines
+    return {label: printable(text, LONGEST) for label, text in said.items() if text}
 
 
 def _engines(run: records.Run) -> str:
     """Return which engine computes a model, where that is not the one asked for."""
-    sentences = ""
+    sentences = []
     for contestant in run["contestants"].values():
         if engine := contestant.get("engine"):
             asked = contestant["parameters"].get("engine", Skylark_CNN().engine)
             if engine != asked:
-                sentences += (
+                sentences.append(
                     f"{contestant['title']} is computed by engine {engine}, for "
-                    f"{asked} does not have all its layers. "
+                    f"{asked} does not have all its layers"
                 )
-    return sentences
+    return "; ".join(sentences)
 
 
 def count(code: records.Code, titles: Mapping[str, str]) -> str:
@@ -61,27 +73,32 @@ def _places(files: list[str]) -> list[str]:
 
 
 def statistics(seeds: int) -> str:
-    """Return what stands beside a median, and when a difference is claimed."""
-    if seeds >= MIN_ROUNDS:
-        return (
-            f"{seeds} seeds, models in turns: median [bootstrap 95 % interval]; "
-            "ratios to the reference within each seed, bold where the interval "
-            "excludes 1 and a sign-flip test over all models has p <= 0.05."
-        )
-    plural = "s" if seeds > 1 else ""
+    """Return how the rounds are made."""
     return (
-        f"{seeds} seed{plural}, models in turns: median (smallest to largest); ratios "
-        f"to the reference within each seed. No difference can be shown with fewer "
-        f"than {MIN_ROUNDS} seeds: {MIN_ROUNDS - 1} agree by chance in 1 of "
-        f"{2 ** (MIN_ROUNDS - 2)} runs."
+        f"{counted(seeds, 'seed')}, each model in turn and each place in turn; medians"
+    )
+
+
+def claim(run: records.Run) -> str:
+    """Return what a ratio is, and when it is marked."""
+    seeds, reference = run["settings"]["seeds"], run["settings"]["reference"]
+    base = run["contestants"][reference]["title"]
+    if seeds < MIN_ROUNDS:
+        return (
+            f"speeds relative to {base}, within rounds; below {MIN_ROUNDS} seeds no "
+            "difference can be shown"
+        )
+    return (
+        f"speeds relative to {base}, within rounds; {MARK} differs from 1 beyond "
+        "chance: 95 % intervals of all ratios together, Student's t on logarithms"
     )
 
 
 def clock(epochs: int) -> str:
     """Return what the training speed leaves out."""
     if epochs == 1:
-        return "train img/s: the only epoch, compilation included."
-    return "train img/s: all epochs but the first."
+        return "train img/s: the only epoch, compilation included"
+    return "train img/s: all epochs but the first"
 
 
 def training(run: records.Run) -> str:
@@ -93,6 +110,11 @@ def training(run: records.Run) -> str:
 
 def proof(run: records.Run) -> tuple[bool, str]:
     """Return whether the models are one network, and the sentence that says so."""
+    passed, sentence = _proof(run)
+    return passed, printable(sentence, LONGEST)
+
+
+def _proof(run: records.Run) -> tuple[bool, str]:
     proved = run["sameness"]
     if proved is None:
         return False, "not proved to be one network: the run was stopped before that."
@@ -110,7 +132,7 @@ def problems(run: records.Run) -> Iterator[str]:
     """Yield a sentence for each failure, and each number of threads that is wrong."""
     for model, row in run["summary"].items():
         if row["error"]:
-            yield f"{model}: {row['error']}"
+            yield printable(f"{model}: {row['error']}", LONGEST)
     asked = run["settings"]["threads"]
     for model in run["summary"]:
         wrong = {
@@ -122,9 +144,11 @@ def problems(run: records.Run) -> Iterator[str]:
         }
         if wrong:
             reports = ", ".join(sorted(wrong))
-            yield f"{model}: THREADS DIFFER from the {asked} asked for: {reports}"
+            yield printable(
+                f"{model}: THREADS DIFFER from the {asked} asked for: {reports}"
+            )
     if run["note"]:
-        yield run["note"]
+        yield printable(run["note"], LONGEST)
 
 
 def _deviates(verdict: records.Verdict) -> str:

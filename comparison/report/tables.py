@@ -16,13 +16,16 @@ PARTS: dict[str, Measure] = {  # of a trial's time, by the header of their colum
 METHODS = ("build", "forward", "train_step", "fit_loop", "predict_logits")
 
 
+MARK = "*"  # beside a ratio that differs
+
+
 @dataclass(frozen=True)
 class Cell:
-    """A number, its interval or range, and whether it stands out."""
+    """A number, its interval or range, and whether it is shown to differ."""
 
     text: str
     detail: str = ""
-    bold: bool = False
+    differs: bool = False
 
     def __str__(self) -> str:
         """Return both in one line."""
@@ -120,14 +123,12 @@ def _cell(spread: records.Spread | None, form: str, unit: float = 1) -> Cell:
 def _ratio(run: records.Run, model: str, measure: Measure) -> Cell:
     """Return a model's speed relative to the reference, where there is one."""
     if model == run["settings"]["reference"]:
-        return Cell("1", "reference")
+        return Cell("1")
     ratio = run["summary"][model]["ratios"].get(measure)
     if ratio is None:
         return Cell("-")
     cell = _cell(ratio, "{:.2f}")
-    if ratio["differs"]:
-        return Cell(cell.text, cell.detail, bold=True)
-    return Cell(cell.text, f"{cell.detail} no difference shown".strip())
+    return Cell(cell.text, cell.detail, ratio["differs"])
 
 
 def _range(spread: records.Spread) -> tuple[float, float]:

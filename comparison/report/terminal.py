@@ -1,6 +1,6 @@
 """What a person reads after a run, on a terminal or in a pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -13,32 +13,37 @@ from comparison.contestants import Contestant
 from comparison.counting.classes import count_all
 from comparison.report import beside, sentences, tables
 from comparison.report.tables import Cell, Table
+from data.text import printable
 
 TITLES = ("model", "class")  # the columns that hold no numbers
 TITLE_WIDTH, NUMBER_WIDTH = 14, 8  # characters that are never wrapped
 
 
-def show(run: records.Run, console: Console) -> None:
-    """Print the tables, their conditions and the proof."""
-    for table in (tables.speed(run), tables.cost(run)):
-        show_table(table, console)
-    _say(sentences.conditions(run), console)
-    _say(f"training accuracy: {sentences.training(run)}", console)
+def show(run: records.Run, console: Console, intervals: bool = False) -> None:
+    """Print the proof, the tables and their conditions.
+
+    Of each number that is the median, and with `intervals` its interval or range below.
+    """
     passed, sentence = sentences.proof(run)
     _say(sentence, console, style="green" if passed else "bold red")
+    for table in (tables.speed(run), tables.cost(run)):
+        show_table(table, console, intervals)
+    show_labelled(sentences.conditions(run), console)
     for problem in sentences.problems(run):
         _say(problem, console, style="bold red")
 
 
-def show_again(folders: Sequence[Path], console: Console) -> None:
+def show_again(
+    folders: Sequence[Path], console: Console, intervals: bool = False
+) -> None:
     """Print an earlier run again, or two side by side with what differs."""
     if len(folders) > 2:
         raise ValueError("--show takes one folder, or two.")
     runs = [results.read(folder) for folder in folders]
     if len(runs) == 1:
-        show(runs[0], console)
+        show(runs[0], console, intervals)
         return
-    show_table(beside.table(*runs), console)
+    show_table(beside.table(*runs), console, intervals)
     for number, folder in enumerate(folders, 1):
         _say(f"{number}: {folder}", console)
     for difference in beside.differences(*runs):
@@ -50,8 +55,8 @@ def warn(sentence: str, console: Console) -> None:
     _say(sentence, console, style="bold yellow")
 
 
-def show_table(table: Table, console: Console) -> None:
-    """Print one table; an interval stands below its number."""
+def show_table(table: Table, console: Console, intervals: bool = False) -> None:
+    """Print one table; with `intervals`, each stands below its number."""
     shown = TerminalTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column, *cells in zip(table.header, *table.rows, strict=True):
         # Rich would narrow every column, and then cut the last one off.
@@ -60,10 +65,30 @@ def show_table(table: Table, console: Console) -> None:
             width = min(max(map(len, lines)), max(TITLE_WIDTH, console.width // 6))
             shown.add_column(column, width=width, overflow="fold")
         else:
-            short = max(len(str(text)) for text in (column, *cells)) <= NUMBER_WIDTH
+            texts = [str(cell) if intervals else cell.text for cell in cells]
+            short = max(map(len, (column, *texts))) <= NUMBER_WIDTH
             shown.add_column(column, justify="right", overflow="fold", no_wrap=short)
+    marked = [
+        any(cell.differs for cell in cells) for cells in zip(*table.rows, strict=True)
+    ]
     for row in table.rows:
-        shown.add_row(*map(_terminal_cell, row))
+        names = [column in TITLES for column in table.header]
+        shown.add_row(
+            *(
+                _terminal_cell(cell, intervals or is_name, room)
+                for cell, is_name, room in zip(row, names, marked, strict=True)
+            )
+        )
+    console.print(shown)
+
+
+def show_labelled(lines: Mapping[str, str], console: Console) -> None:
+    """Print each text behind its label."""
+    shown = TerminalTable.grid(padding=(0, 2, 0, 0))
+    shown.add_column(style="bold", no_wrap=True)
+    shown.add_column(overflow="fold")
+    for label, text in lines.items():
+        shown.add_row(Text(label), Text(text))
     console.print(shown)
 
 
@@ -81,11 +106,17 @@ def show_count(contestants: Sequence[Contestant], console: Console) -> None:
         console.print(f"as written, in any format: {', '.join(foreign)}", markup=False)
 
 
-def _terminal_cell(cell: Cell) -> Text:
-    text = Text(cell.text, style="bold" if cell.bold else "")
-    return text.append(f"\n{cell.detail}") if cell.detail else text
+def _terminal_cell(cell: Cell, detail: bool, room: bool) -> Text:
+    """Return a cell with its mark, or in a column that has marks with room for one."""
+    text = Text(printable(cell.text), style="bold" if cell.differs else "")
+    if room:
+        text.append(tables.MARK if cell.differs else " ")
+    if detail and cell.detail:
+        text.append(f"\n{printable(cell.detail)}")
+    return text
 
 
 def _say(text: str, console: Console, style: str | None = None) -> None:
     """Print text as it is: rich reads no brackets in it, and colours no numbers."""
-    console.print(text, style=style, highlight=False, markup=False)
+    shown = printable(text, sentences.LONGEST)
+    console.print(shown, style=style, highlight=False, markup=False)

@@ -81,7 +81,8 @@ def gather(
     Model : class
         One that follows the contract.
     X, y : (n, h, w, c), (n,)
-        Images for training, with a last, short batch.
+        Images for training, with a last, short batch. Numbers that are no bytes are
+        scaled to 1 at the most: on larger ones training diverges, and so does rounding.
     parameters : dict
         Of its constructor: the sizes of its family, an engine.
     dtype : str
@@ -93,6 +94,8 @@ def gather(
         `outputs/LAYER`, `gradient/WEIGHT`, `weights/WEIGHT` and `loss/epochs`; and of
         running statistics `state/WEIGHT` after training, `state/WEIGHT, one step`.
     """
+    if X.dtype != np.uint8:
+        X = np.asarray(X, DTYPE) / max(1.0, float(np.abs(X).max()))
     parameters = TRAINING | {"dtype": dtype} | parameters
     importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
 

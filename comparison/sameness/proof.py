@@ -116,13 +116,17 @@ def _judge(
     file: Path, ending: process.Ending, standard: Path, dtype: str
 ) -> records.Verdict:
     """Return one model's deviations and whether they are within the limits."""
-    about: records.Verdict = {"dtype": dtype, "limits": limits(dtype)}
+    verdict: records.Verdict = {
+        "passed": False,
+        "dtype": dtype,
+        "limits": limits(dtype),
+    }
     if ending.status != "ok":
-        missing = ending.status == "skipped"
-        return {**about, "passed": None if missing else False, "error": ending.error}
+        passed = None if ending.status == "skipped" else False
+        return {**verdict, "passed": passed, "error": ending.error}
     try:
         with np.load(file) as evidence, np.load(standard) as expected:
             worst = deviations(dict(evidence), dict(expected))
     except ValueError as error:
-        return {**about, "passed": False, "error": str(error)}
-    return {**about, **worst, "passed": within_limits(worst, dtype)}
+        return {**verdict, "error": str(error)}
+    return {**verdict, **worst, "passed": within_limits(worst, dtype)}

@@ -8,98 +8,116 @@ within rounds, never across.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy import stats
 
 from comparison import records
 
 CONFIDENCE = 0.95
-# With n rounds that all agree, chance alone gives the same signs once in 2^(n-1): 1 in
-# 16 for five, 1 in 32 for six. Below six nothing can be claimed at 5 %; and the largest
-# interval for a median, from the smallest value to the largest, covers it in less than
-# 95 % of the runs.
-MIN_ROUNDS = 6
-MAX_FLIPS = 2**14  # all of them up to 14 rounds, and so many random ones beyond
+TINY = 1e-12  # a scatter of nothing but rounding
+MIN_ROUNDS = 3  # two rounds may be near each other by chance
+# The largest interval for a median, from the smallest value to the largest, covers it
+# in less than 95 % of the runs if there are fewer values.
+MIN_VALUES = 6
 
 
 def spread(values: Sequence[float]) -> records.Spread:
     """Return the median, the smallest, the largest and the interval of the median.
 
-    The interval is a percentile bootstrap of 95 %; None for less than MIN_ROUNDS.
+    The interval is a percentile bootstrap of 95 %; None for less than MIN_VALUES.
     """
-    return {
-        "median": float(np.median(values)),
-        "min": float(min(values)),
-        "max": float(max(values)),
-        "interval": _interval(values) if len(values) >= MIN_ROUNDS else None,
-    }
+    interval = _interval(values) if len(values) >= MIN_VALUES else None
+    return _spread(values, interval)
 
 
-def compare(ratios: Sequence[Sequence[float]]) -> list[records.Ratio]:
+def compare(
+    ratios: Sequence[Sequence[float]], comparisons: int | None = None
+) -> list[records.Ratio]:
     """Return for each rival the spread of its ratios, and whether they differ from 1.
 
     Parameters
     ----------
     ratios : (rivals, rounds)
         Of each rival to the reference, in the same rounds.
+    comparisons : int, optional
+        How many are made in the whole run; by default one a rival.
 
     Returns
     -------
     list of records.Ratio
-        A spread with `p_value` and `differs`: whether the interval excludes 1 and, of
-        all rivals together, at most 5 % of such claims would be made by chance.
+        A spread whose interval is that of the geometric mean, with `p_value` and
+        `differs`: whether the interval excludes 1. All intervals of a run cover
+        together: in at most 5 % of the runs, any at all excludes 1 by chance. Below
+        MIN_ROUNDS there is no interval, and no claim.
+
+    Notes
+    -----
+    The logarithms of the ratios, one a round, are held against their scatter (Student's
+    t), and the confidence of each interval is raised until all of them have 95 % (Šidák
+    1967, whatever their correlation). Unlike a test of signs alone it can speak below
+    six rounds, for it knows how far the rounds are from 1, measured by how far they are
+    from each other. The scatter is a rival's own, or that of all rivals where that is
+    larger: three rounds of one may be near each other by chance. Noise with heavier
+    tails than a normal distribution's makes it claim less, not more.
     """
-    p_values = simultaneous_p_values(np.log(np.array(ratios).T))
-    compared: list[records.Ratio] = []
-    for values, p in zip(ratios, p_values, strict=True):
-        ratio = spread(values)
-        low, high = ratio["interval"] or (0, np.inf)
-        differs = not low <= 1 <= high and p <= 1 - CONFIDENCE
-        compared.append({**ratio, "p_value": float(p), "differs": bool(differs)})
-    return compared
+    logs = np.log(np.array(ratios, float))
+    if logs.shape[1] < MIN_ROUNDS:
+        return [
+            {**_spread(values, None), "p_value": 1.0, "differs": False}
+            for values in ratios
+        ]
+    low, high, p_values = intervals(logs, comparisons or len(ratios))
+    return [
+        {
+            **_spread(values, (float(low[rival]), float(high[rival]))),
+            "p_value": float(p_values[rival]),
+            "differs": bool(not low[rival] <= 1 <= high[rival]),
+        }
+        for rival, values in enumerate(ratios)
+    ]
 
 
-def simultaneous_p_values(differences: np.ndarray) -> np.ndarray:
-    """Return each rival's p-value, adjusted for there being several rivals.
-
-    If nothing differs, the signs of a round's differences might as well be the other
-    ones, for all rivals at once. A rival's p-value is the share of all such exchanges
-    in which some rival, not only itself, looks at least as far from zero (Westfall,
-    Young 1993: the single-step maximum).
+def intervals(
+    logs: np.ndarray, comparisons: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the two ends of each rival's interval, and its p-value; see `compare`.
 
     Parameters
     ----------
-    differences : (rounds, rivals)
+    logs : (..., rivals, rounds)
         Logarithms of ratios.
+    comparisons : int
 
     Returns
     -------
-    (rivals,)
+    low, high, p_values : (..., rivals)
     """
-    # One disturbed round must not hide the others. The bound depends on no sign, so
-    # that all exchanges stay as likely as before.
-    bound = 2 * np.median(np.abs(differences), axis=0)
-    bounded = np.clip(differences, -bound, bound)
-    size = np.linalg.norm(bounded, axis=0)
-    standard = bounded / np.where(size > 0, size, 1)
-    distance = np.abs(_signs(len(differences)) @ standard)  # as far as |t| would be
-    farthest = distance.max(axis=1, keepdims=True)
-    return (farthest >= distance[0] - 1e-12).mean(axis=0)
+    rounds = logs.shape[-1]
+    own = logs.std(axis=-1, ddof=1)
+    scatter = np.maximum(own, np.sqrt(np.mean(own**2, axis=-1, keepdims=True)))
+    error = np.maximum(scatter / np.sqrt(rounds), TINY)
+    mean = logs.mean(axis=-1)
+    each = CONFIDENCE ** (1 / comparisons)  # of the single interval
+    reach = stats.t.ppf((1 + each) / 2, rounds - 1) * error
+    chance = 2 * stats.t.sf(np.abs(mean) / error, rounds - 1)
+    p_values = 1 - (1 - chance) ** comparisons
+    return np.exp(mean - reach), np.exp(mean + reach), p_values
 
 
-def _signs(rounds: int) -> np.ndarray:
-    """Return exchanges of signs, one a row; in the first, all stay as they are."""
-    if 2**rounds <= MAX_FLIPS:
-        bits = np.arange(2**rounds)[:, None] >> np.arange(rounds) & 1
-    else:
-        bits = np.random.default_rng(0).integers(0, 2, (MAX_FLIPS, rounds))
-        bits[0] = 0
-    return 1.0 - 2 * bits
+def _spread(
+    values: Sequence[float], interval: tuple[float, float] | None
+) -> records.Spread:
+    return {
+        "median": float(np.median(values)),
+        "min": float(min(values)),
+        "max": float(max(values)),
+        "interval": interval,
+    }
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:
     if min(values) == max(values):
         return values[0], values[0]
-    interval = bootstrap(
+    interval = stats.bootstrap(
         [values],
         np.median,
         confidence_level=CONFIDENCE,

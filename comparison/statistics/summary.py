@@ -80,7 +80,8 @@ def _ratios(
         return {}
     base = finished[reference]
     ratios = [[finished[rival][s] / base[s] for s in common] for rival in rivals]
-    return dict(zip(rivals, significance.compare(ratios), strict=True))
+    compared = significance.compare(ratios, comparisons=len(rivals) * len(SPEEDS))
+    return dict(zip(rivals, compared, strict=True))
 
 
 def _value(trial: records.Trial, measure: Measure) -> Any:

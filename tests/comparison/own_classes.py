@@ -6,7 +6,10 @@ Trouble starts in training: the proof of sameness is in float64, a trial in floa
 import ctypes
 import os
 import signal
+import subprocess
+import threading
 import time
+from pathlib import Path
 
 from models import Skylark_CNN
 from networks.resnet import Skylark_ResNet
@@ -60,6 +63,44 @@ class MoreThreads(InTrouble):
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(3)
+
+
+class LeavesAThread(InTrouble):
+    def trouble(self):
+        threading.Thread(target=time.sleep, args=[600]).start()
+
+
+class LeavesAProcess(InTrouble):
+    def trouble(self):
+        if os.fork() == 0:
+            time.sleep(600)
+            os._exit(0)
+
+
+class StartsAProgram(InTrouble):
+    """It notes its own number and the program's, and holds the interpreter's lock."""
+
+    def trouble(self):
+        program = subprocess.Popen(["sleep", "600"])
+        Path(os.environ["NOTED"]).write_text(f"{os.getpid()} {program.pid}")
+        ctypes.PyDLL(None).sleep(600)
+
+
+class PredictsNothing(Skylark_CNN):
+    def predict(self, X):
+        super().predict(X)
+
+
+class TakesNoTime(Skylark_CNN):
+    def fit(self, *args, **options):
+        super().fit(*args, **options)
+        self.history_["seconds"] = [-1.0] * self.n_iter_
+        return self
+
+
+class SaysMuch(InTrouble):
+    def trouble(self):
+        raise RuntimeError("a|b\x1b[31m\nc" + "d" * 10_000)
 
 
 class HangsInTheProof(Skylark_CNN):

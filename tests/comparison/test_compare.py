@@ -1,5 +1,7 @@
-"""compare.py as a user runs it: a real process, real trials, its exit code."""
+"""compare.py as a user runs it: real trials, its output, its exit code."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import compare as compare_py
 from comparison import results
 from comparison.counting.code_length import ROOT
 from comparison.report import readme, sentences
@@ -32,15 +35,35 @@ TRIAL = {
 
 
 def compare(*options, **environment):
-    return subprocess.run(
-        [sys.executable, "compare.py", *map(str, options)],
+    """Run compare.py in this process, and its trials in theirs.
+
+    A process of its own would take seconds to import what is here already.
+    """
+    command = ["compare.py", *map(str, options)]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command)
+        patch.chdir(ROOT)
+        for name, value in ({"COLUMNS": "80"} | environment).items():
+            patch.setenv(name, value)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = compare_py.main(command[1:])
+            except SystemExit as end:
+                code = end.code
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+def test_as_a_program():
+    """What the others call, called as a user does."""
+    done = subprocess.run(
+        [sys.executable, "compare.py", "--count-only"],
         cwd=ROOT,
-        env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=300,
-        check=False,
     )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == compare("--count-only").stdout
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +144,8 @@ def test_resume_refuses_what_was_begun_elsewhere(skylark_run, tmp_path):
         ("environment", "cpu"): "the cpu here is not what",
     }.items():
         run = results.read(folder)
-        run[where[0]][where[1]] = "another"
+        was = run[where[0]][where[1]]
+        run[where[0]][where[1]] = was + type(was)(9)
         results.write(tmp_path, run)
         done = compare("--resume", tmp_path)
         assert done.returncode == 2
@@ -245,7 +269,7 @@ def test_results_are_replaced_in_one_step(tmp_path):
     results.write(tmp_path, {"schema": results.SCHEMA, "trials": []})
     with pytest.raises(TypeError):
         results.write(tmp_path, {"schema": results.SCHEMA, "trials": object()})
-    assert results.read(tmp_path)["trials"] == []
+    assert json.loads((tmp_path / results.FILE).read_text())["trials"] == []
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 

@@ -93,10 +93,10 @@ def test_wrong_use(options, sentence):
 def test_captions():
     assert network.in_words(chosen()) == "filters 8, hidden units none"
     assert network.in_words(chosen("--network", "resnet20")) == (
-        "network resnet20: blocks 3, 3, 3, width 16"
+        "resnet20: blocks 3, 3, 3, width 16"
     )
     assert network.in_words(chosen("--network", "resnet20", "--size", "width=1")) == (
-        "network resnet: blocks 3, 3, 3, width 1"
+        "resnet: blocks 3, 3, 3, width 1"
     )
 
 
@@ -154,7 +154,7 @@ def test_a_deep_network_is_compared(tmp_path):
     assert run["sameness"]["passed"]
     # Those that are trained: running statistics, 336 numbers more, are not.
     assert {trial["parameters"] for trial in run["trials"]} == {19_810}
-    for line in ("Torch_ResNet", "TF_ResNet", "network resnet: blocks 1, 1, 1, width"):
+    for line in ("Torch_ResNet", "TF_ResNet", "resnet: blocks 1, 1, 1, width"):
         assert line in " ".join(done.stdout.split())
     for options, code in ((["--size", "width=8"], 0), (["--size", "width=3"], 2)):
         assert compare("--resume", tmp_path / "out", *options).returncode == code

@@ -6,6 +6,7 @@ import json
 import pytest
 
 import compare
+import data
 from comparison import plan, results, settings
 from comparison.command_line import parser
 from comparison.network import choose
@@ -31,6 +32,24 @@ def test_a_setting_is_declared_once(name):
     assert constructor(chosen)[name] == value
     assert words in settings.in_words(chosen, "training").split(", ")
     assert f"{flag(name)} " in parser().format_help()
+
+
+def test_one_epoch_is_no_plural():
+    words = settings.in_words(complete({"epochs": 1}), "training")
+    assert words.startswith("1 epoch, ")
+
+
+def test_the_default_run_takes_a_share_of_the_images(monkeypatch):
+    """Of CIFAR-10, where no data set is named, and of no other."""
+    digits = data.load("digits")
+    monkeypatch.setattr(data, "load", lambda name, **where: digits)
+    for options, size in (
+        ([], settings.QUICK),
+        (["--train-size", "100"], 100),
+        (["--dataset", "cifar10"], None),
+    ):
+        planned = plan.begin(parser().parse_args(options))
+        assert planned.settings["train_size"] == size
 
 
 def test_every_setting_has_an_option():

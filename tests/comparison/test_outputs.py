@@ -1,8 +1,12 @@
 """The tables of a run, in every form, from results whose numbers are known."""
 
 import csv
+import functools
 import io
+import json
 import os
+import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -50,8 +54,11 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
         "schema": results.SCHEMA,
         "version": "1.2.3",
         "started": "2026-02-03T04:05:06+00:00",
+        "command": "python compare.py",
         "environment": {
             "python": "3.11",
+            "os": "Linux",
+            "cores": 2,
             "cpu": "A & B_C",
             "gpu": None,
             "threads": 2,
@@ -59,9 +66,12 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
         },
         "dataset": {
             "name": "digits",
+            "source": "scikit-learn",
             "train": 1437,
             "test": 360,
             "image_shape": [8, 8, 1],
+            "classes": list("0123456789"),
+            "sha256": "0",
         },
         "note": None,
         "network": {
@@ -71,6 +81,11 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
         },
         "settings": {
             "models": list(MODELS),
+            "allow_different": True,
+            "dataset": "digits",
+            "image_size": None,
+            "train_size": None,
+            "test_size": None,
             "epochs": 2,
             "batch_size": 64,
             "learning_rate": 0.01,
@@ -84,6 +99,9 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
         "contestants": {
             model: {
                 "title": title,
+                "class": f"models:{title}",
+                "parameters": {},
+                "environment": {},
                 "as_written": ":" in model,
                 "different": ":" in model,
             }
@@ -96,6 +114,7 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
         },
         "sameness": {
             "passed": True,
+            "dtype": "float64",
             "steps": 48,
             "limits": limits,
             "models": dict.fromkeys(MODELS, verdict),
@@ -110,27 +129,35 @@ def run():
     return made_up(8)
 
 
-def test_only_a_shown_difference_is_bold(run):
+def test_only_a_shown_difference_is_marked(run):
     text = outputs.markdown(run)
     net, torch = (
         next(line for line in text.splitlines() if line.startswith(f"| {name}"))
         for name in ("b:Net", "Torch_CNN")
     )
     assert torch.count("**") == 4
-    assert "**2.96 [2.85, 3.09]**" in torch
-    assert "no difference shown" not in torch
+    assert r"**2.96 \[2.81, 3.11\]** \*" in torch
     assert "**" not in net
-    assert net.count("no difference shown") == 2
     assert "b:Net (different, as written)" in net
     assert text.count("**") == 4
+    assert text.startswith("Proved to be one network")
 
 
-def test_with_few_seeds_nothing_is_bold():
-    text = outputs.markdown(made_up(5))
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_few_seeds_show_a_factor_of_three(seeds):
+    run = made_up(seeds)
+    shown = {
+        model: {ratio["differs"] for ratio in row["ratios"].values()}
+        for model, row in run["summary"].items()
+    }
+    assert shown == {"skylark": set(), "torch": {True}, "a.b:Net": {False}}
+
+
+def test_two_seeds_show_nothing():
+    text = outputs.markdown(made_up(2))
     assert "**" not in text
-    assert text.count("no difference shown") == 4
-    assert "No difference can be shown with fewer than 6 seeds" in text
-    assert "291 (288 to 309) | 2.91 (2.77 to 3.12)" in text
+    assert "below 3 seeds no difference can be shown" in text
+    assert "2.99 (2.91 to 3.06)" in text
 
 
 def test_latex_escapes_and_sets_rules(run):
@@ -138,12 +165,52 @@ def test_latex_escapes_and_sets_rules(run):
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
     assert r"A \& B\_C" in text
     assert r"95 \%" in text
-    assert r"\caption{digits (1,437 images" in text
-    assert r"\textbf{2.96 [2.85, 3.09]}" in text
+    assert len(text.split(r"\caption{")[1].split("}")[0]) < 250
+    assert r"\textit{images:} digits: 1,437 images 8x8x1" in text
+    assert r"\textbf{2.96}\rlap{*}" in text
     body = text.replace(r"\&", "").split(r"\midrule")
     for part, columns in zip(body[1:], (6, 8), strict=True):
         rows = part.split(r"\bottomrule")[0].strip().splitlines()
         assert [row.count("&") for row in rows] == [columns - 1] * 3
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
+def test_latex_fits_a_page_of_article(run, tmp_path):
+    document = [
+        r"\documentclass{article}\usepackage{array,booktabs}",
+        r"\begin{document}",
+        outputs.latex(run),
+        r"\end{document}",
+    ]
+    (tmp_path / "table.tex").write_text("\n".join(document))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Overfull" not in done.stdout
+
+
+HOSTILE = "a|b\x1b[31m\nc" + "d" * 9000
+
+
+def test_text_from_outside_is_one_line_without_control(run):
+    """In a terminal, Markdown and LaTeX: from results.json, whoever wrote it."""
+    run["contestants"]["torch"]["title"] = HOSTILE
+    run["summary"]["torch"]["error"] = HOSTILE
+    run["environment"]["cpu"] = run["dataset"]["name"] = run["note"] = HOSTILE
+    run["sameness"]["models"]["torch"] |= {"passed": False, "error": HOSTILE}
+    run["sameness"]["passed"] = False
+    console = Console(width=80, record=True, file=io.StringIO())
+    terminal.show(run, console)
+    for text in (console.export_text(), outputs.markdown(run), outputs.latex(run)):
+        assert "\x1b" not in text
+        assert "c" + "d" * 9000 not in text.replace("\n", "")
+    table = [line for line in outputs.markdown(run).splitlines() if line[:1] == "|"]
+    assert len(table) == 2 * (2 + 3)
+    assert {line.replace(r"\|", "").count("|") for line in table} == {7, 9}
 
 
 def test_csv_has_unrounded_numbers(run):
@@ -179,7 +246,10 @@ def test_brackets_are_printed_not_read_as_markup(run):
     console = Console(width=80, record=True, file=io.StringIO())
     terminal.show(run, console)
     text = " ".join(console.export_text().split())
-    assert "median [bootstrap 95 % interval]" in text
+    assert "* differs from 1 beyond chance" in text
+    text = Console(width=200, record=True, file=io.StringIO())
+    terminal.show(run, text, intervals=True)
+    assert "[2.81, 3.11]" in text.export_text()
 
 
 @pytest.mark.parametrize("width", [80, 200])
@@ -202,14 +272,20 @@ def test_tables_fit(run, width):
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
+    lines = text.splitlines()
+    assert lines[0].startswith("proved to be one network")
+    (torch,) = (line for line in lines if "Torch_CNN" in line and "50.00%" in line)
+    assert torch.split()[1:] == ["50.00%", "294", "2.96*", "294", "2.96*"]
+    assert any(line.startswith("machine        A & B_C") for line in lines)
 
 
 def test_an_engine_that_was_not_asked_for_is_said(run):
-    assert "is computed by" not in sentences.conditions(run)
+    assert "engines" not in sentences.conditions(run)
     run["contestants"]["skylark"] |= {"engine": "plain", "parameters": {}}
-    assert "Skylark_CNN is computed by engine plain" in sentences.conditions(run)
+    said = sentences.conditions(run)["engines"]
+    assert said.startswith("Skylark_CNN is computed by engine plain")
     run["contestants"]["skylark"]["parameters"] = {"engine": "plain"}
-    assert "is computed by" not in sentences.conditions(run)
+    assert "engines" not in sentences.conditions(run)
 
 
 @pytest.mark.parametrize("title", ["Skylark_CNN", "Skylark_ResNet"])
@@ -219,7 +295,7 @@ def test_the_last_column_is_not_cut_off(title):
     header = ["model", "import s", "build s", "step s", "fit s", "peak MB", "lines"]
     row = [Cell(title), *[seconds] * 4, memory, Cell("62"), Cell("1007")]
     console = Console(width=80, record=True, file=io.StringIO())
-    terminal.show_table(Table([*header, "+ own"], [row]), console)
+    terminal.show_table(Table([*header, "+ own"], [row]), console, intervals=True)
     lines = [line.split() for line in console.export_text().splitlines()]
     assert lines[1][-2:] == ["+", "own"]
     assert lines[3][-2:] == ["62", "1007"]
@@ -245,6 +321,79 @@ def test_shown_again_it_is_the_same(run, tmp_path):
     console = Console(width=80, record=True, file=io.StringIO())
     terminal.show(run, console)
     assert done.stdout == console.export_text()
+
+
+def places(value, path=()):
+    """Yield the path to every value in a record; of models, and of lists, to one."""
+    if isinstance(value, dict | list):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        one = isinstance(value, list) or value.keys() == MODELS.keys()
+        for key in keys[:1] if one else keys:
+            yield (*path, key)
+            yield from places(value[key], (*path, key))
+
+
+def changed(run, path, value=None, remove=False):
+    """Return a copy of a run with another value at a path, or without it."""
+    other = json.loads(json.dumps(run))
+    *way, last = path
+    place = functools.reduce(lambda place, key: place[key], way, other)
+    if remove:
+        del place[last]
+    else:
+        place[last] = value
+    return other
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """Return what `--show` prints of what stands in results.json; or a ValueError."""
+
+    def show(run):
+        text = run if isinstance(run, str) else json.dumps(run)
+        (tmp_path / results.FILE).write_text(text)
+        console = Console(width=80, file=io.StringIO())
+        terminal.show_again([tmp_path], console)
+        return console.file.getvalue()
+
+    return show
+
+
+def test_every_key_of_results_is_read_with_its_type(run, shown):
+    """Left out, or of another type, each is shown all the same or refused in words."""
+    refused = 0
+    for path in places(json.loads(json.dumps(run))):
+        others = [changed(run, path, wrong) for wrong in (None, -1.5, "x", [])]
+        if not isinstance(path[-1], int):
+            others.append(changed(run, path, remove=True))
+        for other in others:
+            try:
+                shown(other)
+            except ValueError as error:
+                sentence = str(error)
+                refused += sentence.isprintable() and len(sentence) < 600
+    assert refused > 200
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda run: run | {"trials": 3}, "trials is 3, expected a list"),
+        (lambda run: run | {"schema": True}, "is not of schema 2"),
+        (lambda run: run | {"summary": {"\x1b[2J": {}}}, "summary.\\x1b[2J has no '"),
+        (lambda run: {"schema": 1}, "settings has no sizes of a network"),
+        (lambda run: [], "is not of schema 2"),
+        (lambda run: "[" * 100_000, "is not JSON"),
+        (
+            lambda run: '{"schema": 2, "trials": ' + "[" * 900 + "]" * 900 + "}",
+            "has no",
+        ),
+    ],
+)
+def test_what_is_wrong_with_results_is_said(run, shown, change, said):
+    with pytest.raises(ValueError, match=re.escape(said)) as told:
+        shown(change(run))
+    assert results.FILE in str(told.value)
 
 
 def test_what_went_wrong_is_said(run):

@@ -98,6 +98,27 @@ class TestResNet:
         assert caught[0] == RESNET_FAULTS[Fault]
 
 
+@pytest.mark.parametrize(
+    "rescaled",
+    [
+        lambda X: X.astype(np.uint16) * 257,
+        lambda X: X * 1e30,
+        lambda X: (X - 127.5) * 1e-30,
+        lambda X: X / 255,
+    ],
+    ids=["16 bits", "1e30", "1e-30", "1"],
+)
+def test_the_size_of_pixels_is_no_fault(rescaled, images):
+    """Two engines of one class, on numbers on which training would diverge."""
+    X, y = images
+    fast, plain = (
+        gather(Skylark_CNN, (rescaled(X), y), engine=engine)
+        for engine in ("fast", "plain")
+    )
+    worst = evidence.deviations(fast, plain)
+    assert evidence.within_limits(worst), worst
+
+
 def test_nan_is_no_proof(standard):
     sound = standard("seed")
     broken = sound | {"loss/epochs": sound["loss/epochs"] * np.nan}

@@ -1,8 +1,12 @@
 """Statistics, on simulated rounds whose answer is known."""
 
+import json
+
 import numpy as np
 import pytest
+from scipy import stats
 
+from benchmarks import alike
 from comparison.statistics import significance
 from comparison.statistics.summary import summarise
 
@@ -21,28 +25,67 @@ def simulate(rng, rounds, ratio=1.0, noise=0.05):
     return times[1:] / times[0]
 
 
-@pytest.mark.parametrize("rounds", [3, 5, 6, 7, 8, 10])
+def noises(rng, shape):
+    """Logarithms of the speeds of one class under several names: (.., names, rounds).
+
+    Normal; with heavy tails; with bursts of other work; of a machine that is slower in
+    some trials by the same factor; and with names that are noisier than others.
+    """
+    normal = rng.normal(size=shape)
+    slower = rng.random(shape)
+    bursts = np.where(slower < 0.15, rng.uniform(0.1, 0.7, shape), 0)
+    noisier = 1 + 9 * (np.arange(shape[-2]) == 1)[:, None]
+    return {
+        "normal": 0.05 * normal,
+        "heavy tails": 0.05 * rng.standard_t(3, shape),
+        "bursts": 0.02 * normal - bursts,
+        "two states": 0.01 * normal - 0.3 * (slower < 0.3),
+        "a rare state": 0.01 * normal - 0.5 * (slower < 0.05),
+        "one is noisier": 0.01 * normal * noisier,
+        "the reference is noisier": 0.01 * normal * np.roll(noisier, -1, 0),
+    }
+
+
+@pytest.mark.parametrize("rounds", range(3, 11))
 def test_rate_of_false_winners(rounds):
-    """Where nothing differs, any winner at all is named in at most 7 % of the runs."""
+    """Where nothing differs, any winner at all is named in at most 5 % of the runs.
+
+    Both speeds are looked at. 5 % are 200 of 4,000 runs.
+    """
     rng = np.random.default_rng(rounds)
-    runs = 300
-    false = sum(
-        any(row["differs"] for row in significance.compare(simulate(rng, rounds)))
-        for _ in range(runs)
-    )
-    print(f"{rounds} rounds: {false / runs:.1%} false winners")
-    assert false / runs <= (0.07 if rounds >= significance.MIN_ROUNDS else 0)
+    runs, speeds = 4000, 2
+    for kind, logs in noises(rng, (runs, speeds, RIVALS + 1, rounds)).items():
+        ratios = logs[:, :, 1:] - logs[:, :, :1]
+        low, high, _ = significance.intervals(ratios, speeds * RIVALS)
+        false = ((low > 1) | (high < 1)).any((1, 2)).sum()
+        print(f"{kind}, {rounds} rounds: {false / runs:.1%} false winners")
+        assert false <= 200, kind
 
 
-@pytest.mark.parametrize(("rounds", "found"), [(5, 0), (6, 1), (10, 1)])
+def test_false_winners_with_the_noise_that_occurs():
+    """One class under four names, 20 rounds: subsets of them, each as a run."""
+    shares = alike.false_winners(json.loads(alike.FILE.read_text("utf-8")))
+    assert list(shares) == list(range(3, 11))
+    assert max(shares.values()) <= 0.05
+
+
+@pytest.mark.parametrize(("rounds", "found"), [(2, 0), (3, 1), (5, 1), (10, 1)])
 def test_a_real_difference_is_found(rounds, found):
-    """Half as fast again, with 2 % of noise: seen from six rounds on, never before."""
+    """Half as fast again, with 2 % of noise: seen from three rounds on."""
     rng = np.random.default_rng(0)
-    runs = [significance.compare(simulate(rng, rounds, 1.5, 0.02)) for _ in range(20)]
+    runs = [significance.compare(simulate(rng, rounds, 1.5, 0.01)) for _ in range(40)]
     shares = [row["differs"] for run in runs for row in run]
     assert abs(np.mean(shares) - found) < 0.2
     medians = [row["median"] for run in runs for row in run]
     assert np.median(medians) == pytest.approx(1.5, rel=0.02)
+
+
+def test_a_factor_of_twelve_in_three_rounds_is_not_chance():
+    ratios = [0.05, 0.08, 0.09], [0.7, 0.75, 0.72], [0.8, 0.7, 0.9]
+    twelve, *others = significance.compare(ratios, 6)
+    assert twelve["differs"]
+    assert twelve["interval"][1] < 0.5
+    assert not any(row["differs"] for row in others)
 
 
 def test_one_rival_that_differs_does_not_lend_it_to_others():
@@ -51,24 +94,27 @@ def test_one_rival_that_differs_does_not_lend_it_to_others():
     runs = [significance.compare(simulate(rng, 8, ratio)) for _ in range(200)]
     differs = np.array([[row["differs"] for row in run] for run in runs])
     assert differs[:, 0].mean() > 0.95
-    assert differs[:, 1:].any(1).mean() <= 0.07
+    assert differs[:, 1:].any(1).mean() <= 0.05
 
 
-def test_p_values_are_exact():
-    """Six rounds that agree: the signs, and all of them exchanged, of 64."""
-    same = np.full((6, 1), 0.1)
-    assert significance.simultaneous_p_values(same) == pytest.approx([2 / 64])
-    assert significance.simultaneous_p_values(np.zeros((6, 2))) == pytest.approx([1, 1])
+def test_the_interval_is_students():
+    """One rival: the interval and the p-value of SciPy's test of the logarithms."""
+    logs = np.random.default_rng(0).normal(0.1, 0.2, 7)
+    test = stats.ttest_1samp(logs, 0)
+    (found,) = significance.compare([np.exp(logs)])
+    assert found["p_value"] == pytest.approx(test.pvalue)
+    expected = np.exp(test.confidence_interval(0.95))
+    assert found["interval"] == pytest.approx(tuple(expected))
+    several = significance.compare([np.exp(logs)], comparisons=6)[0]
+    assert several["p_value"] == pytest.approx(1 - (1 - test.pvalue) ** 6)
+    assert several["interval"][0] < found["interval"][0]
 
 
-def test_one_disturbed_round_does_not_hide_a_difference():
-    ratios = [0.57, 0.84, 0.55, 0.02, 0.51, 0.59], [0.06, 0.06, 0.07, 0.05, 0.06, 0.06]
-    assert [row["differs"] for row in significance.compare(ratios)] == [True, True]
-
-
-def test_many_rounds_use_random_exchanges():
-    p = significance.simultaneous_p_values(np.full((40, 1), 0.1))
-    assert 0 < p[0] < 0.001
+def test_two_rounds_claim_nothing():
+    (found,) = significance.compare([[0.5, 0.5]])
+    assert found["interval"] is None
+    assert not found["differs"]
+    assert found["p_value"] == 1
 
 
 @pytest.mark.parametrize("rounds", [6, 10])

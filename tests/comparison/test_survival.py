@@ -17,24 +17,34 @@ from comparison.counting.code_length import ROOT
 from tests.comparison.test_compare import SKYLARK, compare
 
 KILLS = 200
-WRITER = """
-import sys
+KILLER = """
+import json, os, random, signal, sys, time
 from pathlib import Path
 from comparison import results
 
-trials = []
-print("ready", flush=True)
-while True:
-    trials = trials[-300:] + [{"number": len(trials)}] * 20
-    results.write(Path(sys.argv[1]), {"schema": 2, "trials": trials, "end": True})
+folder, kills = Path(sys.argv[1]), int(sys.argv[2])
+rng, within, trials = random.Random(0), 0, []
+for _ in range(kills):
+    child = os.fork()
+    while child == 0:
+        trials = trials[-300:] + [{"number": len(trials)}] * 20
+        results.write(folder, {"schema": 2, "trials": trials, "end": True})
+    time.sleep(rng.uniform(0.002, 0.02))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if (folder / results.FILE).exists():
+        assert json.loads((folder / results.FILE).read_text())["end"]
+    within += Path(folder, f"{results.FILE}.part").exists()
+print(within)
 """
 CLASSES = "tests.comparison.own_classes"
 
 
-def start(*options):
+def start(*options, environment=None):
     return subprocess.Popen(
         [sys.executable, "compare.py", *map(str, options)],
         cwd=ROOT,
+        env=os.environ | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -51,23 +61,15 @@ def wait_for(run, beginning):
 
 def test_results_are_whole_after_200_kills(tmp_path):
     """A process that only writes, killed at random moments; many are within a write."""
-    rng = random.Random(0)
-    within = 0
-    for _ in range(KILLS):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-        )
-        with writer:
-            writer.stdout.readline()
-            time.sleep(rng.uniform(0, 0.02))
-            writer.kill()
-        if (tmp_path / results.FILE).exists():
-            assert results.read(tmp_path)["end"]
-        within += Path(tmp_path, f"{results.FILE}.part").exists()
-    print(f"{KILLS} kills, {within} within a write, results.json whole after each")
-    assert within > KILLS / 10
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, str(tmp_path), str(KILLS)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    print(f"{KILLS} kills, {done.stdout.strip()} within a write, all whole")
+    assert int(done.stdout) > KILLS / 10
 
 
 def test_a_killed_run_is_resumed(tmp_path):
@@ -143,6 +145,78 @@ def test_trouble_has_its_reason_beside_its_row(tmp_path):
         assert f"{CLASSES}:{name}: {reason}" in done.stdout.replace("\n", " ")
 
 
+def test_what_outlives_a_finished_trial_is_ended(tmp_path):
+    """Its result is taken, and nobody waits for it."""
+    names = ["LeavesAThread", "LeavesAProcess"]
+    models = ["skylark", *(f"{CLASSES}:{name}" for name in names)]
+    folder = tmp_path / "out"
+    started = time.perf_counter()
+    done = compare(*SKYLARK, "--out", folder, "--models", *models)
+    assert done.returncode == 0, done.stderr
+    assert [t["status"] for t in results.read(folder)["trials"]] == ["ok"] * 3
+    assert time.perf_counter() - started < 60
+
+
+def test_wrong_answers_of_a_class_have_their_reasons(tmp_path):
+    reasons = {
+        "PredictsNothing": "predict returned NoneType, expected an array of 360 labels",
+        "TakesNoTime": "history_ has an epoch that took no time, or less",
+        "SaysMuch": "RuntimeError: a|b\\x1b[31m\\ncddd",
+    }
+    models = [f"{CLASSES}:{name}" for name in reasons]
+    folder = tmp_path / "out"
+    done = compare(*SKYLARK, "--out", folder, "--models", *models)
+    assert done.returncode == 1, done.stderr
+    assert "\x1b" not in done.stdout
+    trials = {trial["model"]: trial for trial in results.read(folder)["trials"]}
+    for model, reason in zip(models, reasons.values(), strict=True):
+        error = trials[model]["error"]
+        assert reason in error
+        assert len(error) < 600
+
+
+def alive(pid):
+    """Return whether a process runs; one that is dead and not yet buried does not."""
+    with contextlib.suppress(FileNotFoundError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks into /proc")
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_when_a_run_is_ended_so_is_all_that_it_has_started(tmp_path, signum):
+    """A class that holds the interpreter's lock, and a program that it has started."""
+    noted = tmp_path / "noted"
+    options = ["--models", f"{CLASSES}:StartsAProgram", "--out", tmp_path / "out"]
+    with start(*SKYLARK, *options, environment={"NOTED": str(noted)}) as run:
+        for _ in range(600):
+            if noted.exists() and noted.read_text():
+                break
+            time.sleep(0.1)
+        run.send_signal(signum)
+        _, stderr = run.communicate(timeout=20)
+    assert "Traceback" not in stderr
+    assert run.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
+    for _ in range(50):
+        left = [pid for pid in noted.read_text().split() if alive(pid)]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    """As after `| head -1`: no traceback, and what has been finished is kept."""
+    with start(*SKYLARK, "--seeds", 2, "--out", tmp_path / "out") as run:
+        run.stdout.readline()
+        run.stdout.close()
+        stderr = run.stderr.read()
+        run.wait(60)
+    assert "Traceback" not in stderr
+    assert results.read(tmp_path / "out")["trials"] is not None
+
+
 @contextlib.contextmanager
 def small_disk(folder, size):
     """A file system of its own of so many bytes."""
@@ -162,7 +236,7 @@ def small_disk(folder, size):
 
 def test_a_full_disk(tmp_path):
     disk = tmp_path / "disk"
-    with small_disk(disk, 32 * 1024):
+    with small_disk(disk, 24 * 1024):
         done = compare(*SKYLARK, "--seeds", 40, "--out", disk / "out", "--quiet")
         assert done.returncode == 1
         assert "No space left on device; finished trials are kept" in done.stderr
@@ -186,6 +260,7 @@ def test_a_read_only_folder(tmp_path):
 def test_what_does_not_fit_leaves_the_old_results(tmp_path):
     """A limit on the size of files stands in for a full disk, wherever tests run."""
     results.write(tmp_path, {"schema": results.SCHEMA, "trials": []})
+    old = (tmp_path / results.FILE).read_text()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
@@ -193,5 +268,5 @@ def test_what_does_not_fit_leaves_the_old_results(tmp_path):
             results.write(tmp_path, {"schema": results.SCHEMA, "trials": ["x"] * 9999})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert results.read(tmp_path)["trials"] == []
+    assert (tmp_path / results.FILE).read_text() == old
     assert os.listdir(tmp_path) == [results.FILE]

@@ -11,6 +11,7 @@ import data
 from comparison.counting.code_length import ROOT
 from data.__main__ import main
 from data.formats import npz
+from tests.comparison.test_compare import compare
 from tests.data.test_image_folder import fill
 
 
@@ -130,26 +131,20 @@ def test_preparing_real_data_does_not_import_torch(real_data, monkeypatch):
     assert heavy_imports("mnist") == "[]"
 
 
-def compare(*options):
+def quick(*options):
     quick = ["--models", "skylark", "--epochs", "1", "--seeds", "1", "--quiet"]
-    return subprocess.run(
-        [sys.executable, "compare.py", *quick, *map(str, options)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return compare(*quick, *options)
 
 
 def test_compare_scales_ones_own_images_and_resumes(tmp_path):
     for name, size in ("cat", (6, 4)), ("dog", (9, 9)):
         fill(tmp_path / "own" / name, count=10, size=size)
     own, out = ["--dataset", tmp_path / "own"], ["--out", tmp_path / "out"]
-    done = compare(*own, *out)
+    done = quick(*own, *out)
     assert done.returncode == 2
     assert "choose one for all with --image-size" in done.stderr
     assert not (tmp_path / "out").exists()
-    done = compare(*own, *out, "--image-size", "8")
+    done = quick(*own, *out, "--image-size", "8")
     assert done.returncode == 0, done.stderr
     resume = [sys.executable, "compare.py", "--resume", tmp_path / "out"]
     for options, code in ([], 0), (["--image-size", "9"], 2):
@@ -159,9 +154,9 @@ def test_compare_scales_ones_own_images_and_resumes(tmp_path):
 
 def test_compare_takes_archives_from_a_folder(real_data, tmp_path):
     options = ["--dataset", "mnist", "--train-size", "500", "--test-size", "500"]
-    done = compare(*options, "--data-dir", real_data, "--out", tmp_path / "out")
+    done = quick(*options, "--data-dir", real_data, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "mnist" in done.stdout.lower()
-    done = compare(*options, "--data-dir", tmp_path / "nowhere")
+    done = quick(*options, "--data-dir", tmp_path / "nowhere")
     assert done.returncode == 2
     assert "there is no folder" in done.stderr
