@@ -11,7 +11,7 @@ from comparison.processes.resources import cores
 from data.text import counted
 from models import MODELS
 
-QUICK = 10_000  # images that the default run is trained on: it takes five minutes
+QUICK = 5_000  # images that the default run is trained on: it takes five minutes
 
 
 @dataclass(frozen=True)
