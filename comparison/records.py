@@ -164,7 +164,7 @@ class Trial(TypedDict):
     test_accuracy: NotRequired[float]
     train_accuracy: NotRequired[float]
     parameters: NotRequired[int]
-    history: NotRequired[dict[str, list[float]]]
+    history: NotRequired[dict[str, list[float | None]]]
     seconds: NotRequired[dict[str, float | None]]
     images_per_second: NotRequired[dict[str, float]]
     peak_memory_bytes: NotRequired[int]

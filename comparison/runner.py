@@ -20,6 +20,7 @@ from comparison.sameness.proof import prove
 from comparison.settings import Settings, constructor
 from comparison.statistics.summary import summarise
 from comparison.turns import orders
+from comparison.typed import check
 from data import Dataset
 
 
@@ -187,12 +188,23 @@ def _try(
     """Return one trial, run in a process of its own."""
     numbers: Any = {}
 
+    def ended(ending: process.Ending) -> dict[str, Any]:
+        about = {"model": contestant.name, "seed": seed}
+        return about | {"status": ending.status, "error": ending.error}
+
     def on_event(event: process.Event) -> None:
         kind, values = event["event"], {k: v for k, v in event.items() if k != "event"}
-        if kind == "epoch":
-            live.epoch(contestant.name, seed, cast(Epoch, values))
-        elif kind == "result":
-            numbers.update(values)
+        try:
+            if kind == "epoch":
+                check(values, Epoch, kind)
+                live.epoch(contestant.name, seed, cast(Epoch, values))
+            elif kind == "result":
+                check(values | ended(process.Ending("ok")), records.Trial, kind)
+                numbers.update(values)
+        except ValueError as error:
+            raise process.BadEvent(
+                f"said something that is no event: {error}"
+            ) from None
 
     live.started(contestant.name, seed)
     spec: TrialSpec = {
@@ -213,10 +225,5 @@ def _try(
         timeout=timeout,
         environment=contestant.environment,
     )
-    return {
-        "model": contestant.name,
-        "seed": seed,
-        **numbers,
-        "status": ending.status,
-        "error": ending.error,
-    }
+    trial: Any = ended(ending) | numbers | ended(ending)  # in this order in the file
+    return trial

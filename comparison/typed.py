@@ -72,12 +72,11 @@ def check(value: Any, kind: Any, where: str = "") -> None:
 def _check_record(value: Any, kind: Any, where: str) -> None:
     _expect(value, dict, where)
     hints = get_type_hints(kind, include_extras=True)
-    for key in kind.__required_keys__:
-        if key not in value:
-            raise ValueError(f"{_place(where)} has no {key!r}")
     for key, item_kind in hints.items():
         if key in value:
             check(value[key], item_kind, f"{where}.{key}")
+        elif key in kind.__required_keys__:
+            raise ValueError(f"{_place(where)} has no {key!r}")
 
 
 def _check_union(value: Any, kinds: tuple[Any, ...], where: str) -> None:

@@ -114,9 +114,9 @@ def run(
                 if not line.endswith("\n"):
                     break  # it ended in the middle of it: how, is told below
                 last = _event(line)
+                on_event(last)
                 if last["event"] == "ended":
                     break  # a thread or a process of its own may outlive its work
-                on_event(last)
             code = _wait(child, last)
         except BadEvent as bad:
             return Ending("failed", str(bad))
@@ -185,9 +185,9 @@ def serve(work: Callable[[Any, Callable[..., None]], None]) -> None:
     What the frameworks print goes to stderr. When the parent is gone, so is the child.
     """
     spec = json.loads(_line_of_stdin())
-    _guard()
     events = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+    _guard()
 
     def emit(event: str, **values: Any) -> None:
         events.write(json.dumps({"event": event} | values) + "\n")
@@ -229,8 +229,9 @@ def _guard() -> None:
         while os.read(0, 1 << 16):
             pass
         os.killpg(0, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 def _end_with_parent() -> None:

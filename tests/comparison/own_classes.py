@@ -3,9 +3,11 @@
 Trouble starts in training: the proof of sameness is in float64, a trial in float32.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -96,6 +98,16 @@ class TakesNoTime(Skylark_CNN):
         super().fit(*args, **options)
         self.history_["seconds"] = [-1.0] * self.n_iter_
         return self
+
+
+class Forges(InTrouble):
+    """It finds the pipe on which the trial speaks, and speaks on it itself."""
+
+    def trouble(self):
+        for number in range(3, 50):
+            with contextlib.suppress(OSError):
+                if stat.S_ISFIFO(os.fstat(number).st_mode):
+                    os.write(number, b'{"event": "epoch", "epoch": "x"}\n')
 
 
 class SaysMuch(InTrouble):

@@ -161,6 +161,7 @@ def test_wrong_answers_of_a_class_have_their_reasons(tmp_path):
     reasons = {
         "PredictsNothing": "predict returned NoneType, expected an array of 360 labels",
         "TakesNoTime": "history_ has an epoch that took no time, or less",
+        "Forges": "said something that is no event: epoch.epoch is 'x', expected a",
         "SaysMuch": "RuntimeError: a|b\\x1b[31m\\ncddd",
     }
     models = [f"{CLASSES}:{name}" for name in reasons]
