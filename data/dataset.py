@@ -10,8 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from data.text import counted
-
 Arrays = dict[str, np.ndarray]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 ABOUT = "dataset.json"
@@ -126,8 +124,9 @@ def draw(labels: np.ndarray, count: int | None) -> slice | np.ndarray:
         return slice(None)
     _, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if count < len(sizes):
+        plural = "" if count == 1 else "s"
         raise ValueError(
-            f"{counted(count, 'image')} cannot be of all {len(sizes)} classes."
+            f"{count} image{plural} cannot be of all {len(sizes)} classes."
         )
     shares = sizes * (count / len(labels))
     quotas = np.maximum(1, shares.astype(int))

@@ -32,8 +32,8 @@ def begun(*arguments):
 def test_what_is_drawn_is_kept_and_said(folder):
     run = begun("--dataset", str(folder), "--train-size", "9", "--test-size", "3")
     assert (run["dataset"]["train"], run["dataset"]["test"]) == (9, 3)
-    said = "(9 images 4x4x1 for training, 3 for testing, of 30 and 30, from each class"
-    assert said in sentences.conditions(run)
+    said = "9 images 4x4x1 for training, 3 for testing (of 30 and 30, from each class"
+    assert said in sentences.conditions(run)["images"]
     whole = begun("--dataset", str(folder), "--train-size", "30")
     assert "drawn" not in whole["dataset"]
     first = run | {"dataset": {k: v for k, v in run["dataset"].items() if k != "drawn"}}

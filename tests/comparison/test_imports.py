@@ -7,6 +7,8 @@ import pytest
 from comparison.counting.code_length import ROOT
 
 ORDER = (
+    "typed",
+    "turns",
     "processes",
     "contestants",
     "settings",
