@@ -174,8 +174,17 @@ def test_latex_escapes_and_sets_rules(run):
         assert [row.count("&") for row in rows] == [columns - 1] * 3
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
-def test_latex_fits_a_page_of_article(run, tmp_path):
+def has_latex():
+    """Return whether LaTeX is installed, with the package booktabs."""
+    if not shutil.which("pdflatex") or not shutil.which("kpsewhich"):
+        return False
+    return subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).stdout
+
+
+@pytest.mark.skipif(not has_latex(), reason="LaTeX is not installed, or not booktabs")
+@pytest.mark.parametrize("title", ["Skylark_CNN (plain)", "tests.own_classes.of:Mine"])
+def test_latex_fits_a_page_of_article(run, tmp_path, title):
+    run["contestants"]["torch"]["title"] = title
     document = [
         r"\documentclass{article}\usepackage{array,booktabs}",
         r"\begin{document}",
