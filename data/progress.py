@@ -1,6 +1,5 @@
 """Notes and a progress bar on stderr."""
 
-from types import TracebackType
 from typing import Self
 
 
@@ -35,12 +34,7 @@ class Bar:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
     def show(self, position: int) -> None:

@@ -394,8 +394,7 @@ class ImageClassifier(
             has names for the features of the default layer alone.
         """
         check_is_fitted(self)
-        names = self.layer_names()
-        default = names[-2] if len(names) > 1 else names[-1]
+        names, default = self.layer_names(), self._default_layer()
         if layer is None:
             layer = default
         if layer not in names:
@@ -425,8 +424,11 @@ class ImageClassifier(
     @property
     def _n_features_out(self) -> int:
         """How many features `transform` returns, for get_feature_names_out."""
-        *_, default, output = [(1,), *self.layer_shapes().values()]
-        return int(np.prod(default if len(self.layer_names()) > 1 else output))
+        return int(np.prod(self.layer_shapes()[self._default_layer()]))
+
+    def _default_layer(self) -> str:
+        """Return the last layer before the output; the output where it is alone."""
+        return self.layer_names()[-2:][0]
 
     def _fit(
         self,

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from threading import Lock, get_ident
-from types import TracebackType
 from weakref import WeakSet
 
 
@@ -32,12 +31,7 @@ class Held:
                 self.undo = self.change()
             self.holders.append(get_ident())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self.lock:
             self.holders.remove(get_ident())
             if not self.holders:
@@ -60,12 +54,7 @@ class ForkSafeLock:
     def __enter__(self) -> None:
         self.lock.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.lock.release()
 
 

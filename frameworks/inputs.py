@@ -111,7 +111,10 @@ def _warn_of_odd_pixels(X: np.ndarray) -> None:
 
 def check_image_shape(shape: Any) -> None:
     """Raise ValueError unless `shape` is (h, w, c)."""
-    whole = [isinstance(side, Integral) and int(side) > 0 for side in shape]
+    whole = [
+        isinstance(side, Integral) and not isinstance(side, bool) and int(side) > 0
+        for side in shape
+    ]
     if len(whole) == 3 and all(whole):
         return
     hint = f": for grey images, ({shape[0]}, {shape[1]}, 1)" if len(whole) == 2 else ""

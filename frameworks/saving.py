@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks import weights
 from frameworks.family import Family
+from frameworks.inputs import check_image_shape
 from frameworks.lazy import load
 
 LEARNED = {  # attributes that `fit` sets, and what they are in a file
@@ -32,6 +33,8 @@ ABOUT = LEARNED | {
     "image_shape": list,
     "feature_names": list,
 }
+# What reading a file that `save` has not written may raise.
+NOT_OURS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 MOST_BYTES = 2**24  # of the labels of all classes
 
 
@@ -198,9 +201,7 @@ def _labels(about: dict) -> np.ndarray:
 def _image_shape(about: dict) -> tuple[int, int, int]:
     """Return the shape of the images that the network takes."""
     shape = tuple(about["image_shape"])
-    whole = all(type(side) is int and side > 0 for side in shape)
-    if len(shape) != 3 or not whole:
-        raise ValueError(f"it says image_shape {shape}.")
+    check_image_shape(shape)
     return shape
 
 
@@ -249,8 +250,5 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict]:
                 if type(about[name]) is not kind or (kind is int and about[name] < 0):
                     raise TypeError(name)
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (safetensors.SafetensorError, *_NOT_OURS):
+    except (safetensors.SafetensorError, *NOT_OURS):
         raise ValueError(f"{path} was not written by save().") from None
-
-
-_NOT_OURS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
@@ -31,8 +32,9 @@ def setting():
     return state, Held(change)
 
 
-def test_the_last_to_go_undoes_the_change(setting):
-    state, held = setting
+@contextmanager
+def held_elsewhere(held):
+    """Meanwhile, another thread is in the context as well."""
     inside, leave = threading.Event(), threading.Event()
 
     def stay():
@@ -41,15 +43,22 @@ def test_the_last_to_go_undoes_the_change(setting):
             leave.wait()
 
     other = threading.Thread(target=stay)
-    with held:
-        other.start()
-        inside.wait()
-        with held:
-            pass
-        assert state["is"] == "changed"
-    assert state["is"] == "changed"
+    other.start()
+    inside.wait()
+    yield
     leave.set()
     other.join()
+
+
+def test_the_last_to_go_undoes_the_change(setting):
+    state, held = setting
+    with ExitStack() as others:
+        with held:
+            others.enter_context(held_elsewhere(held))
+            with held:
+                pass
+            assert state["is"] == "changed"
+        assert state["is"] == "changed"
     assert state["is"] == "as it was"
 
 
@@ -68,21 +77,10 @@ def in_fork(question):
 @forks
 def test_a_forked_process_holds_for_its_own_thread_alone(setting):
     state, held = setting
-    inside, leave = threading.Event(), threading.Event()
-
-    def stay():
+    with held_elsewhere(held):
+        assert in_fork(lambda: state["is"]) == "as it was"
         with held:
-            inside.set()
-            leave.wait()
-
-    other = threading.Thread(target=stay)
-    other.start()
-    inside.wait()
-    assert in_fork(lambda: state["is"]) == "as it was"
-    with held:
-        assert in_fork(lambda: state["is"]) == "changed"
-    leave.set()
-    other.join()
+            assert in_fork(lambda: state["is"]) == "changed"
 
 
 @forks
