@@ -33,7 +33,7 @@ from frameworks.lazy import keras, nn, tf, torch
 from frameworks.loss import cross_entropy
 from frameworks.optim import SGD
 from frameworks.variables import Variables, conv2d, dense
-from frameworks.weights import decays, full_name, is_trained, unique
+from frameworks.weights import decays, full_name, is_depthwise, is_trained, unique
 
 
 class Skylark_CNN(CNN, ImageClassifier):
@@ -248,8 +248,12 @@ class Torch_CNN(CNN, ImageClassifier):
             own = module.named_parameters(recurse=False)
             for attribute, tensor in [*own, *module.named_buffers(recurse=False)]:
                 if attribute != "num_batches_tracked":
-                    role = roles.get(attribute, attribute)
-                    named.append((full_name(f"{path}.{role}"), tensor))
+                    name = full_name(f"{path}.{roles.get(attribute, attribute)}")
+                    view = tensor.detach()
+                    if view.ndim > 1:  # a kernel: (f, c, ..) -> (.., c, f)
+                        ends = (-2, -1) if is_depthwise(name) else (-1, -2)
+                        view = view.movedim((0, 1), ends)
+                    named.append((name, view))
         self.weights_ = unique(named)
         kernels = [p for p in self.net_.parameters() if p.ndim > 1]
         others = [p for p in self.net_.parameters() if p.ndim == 1]
@@ -302,19 +306,11 @@ class Torch_CNN(CNN, ImageClassifier):
         return out.movedim(1, -1).numpy(force=True)  # (n, c, h, w) -> (n, h, w, c)
 
     def get_weights(self):
-        weights = {}
-        for name, weight in self.weights_.items():
-            if weight.ndim > 1:  # a kernel: (f, c, ..) -> (.., c, f)
-                weight = weight.movedim((0, 1), (-1, -2))
-            weights[name] = weight.numpy(force=True).copy()
-        return weights
+        return {n: view.numpy(force=True).copy() for n, view in self.weights_.items()}
 
     def set_weights(self, weights):
         for name, weight in self.check_weights(weights).items():
-            tensor = torch.from_numpy(weight)
-            if tensor.ndim > 1:
-                tensor = tensor.movedim((-1, -2), (0, 1))
-            self.weights_[name].data.copy_(tensor)
+            self.weights_[name].copy_(torch.from_numpy(weight))
 
 
 class TF_CNN(CNN, ImageClassifier):

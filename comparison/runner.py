@@ -128,7 +128,6 @@ def complete(
                 plan.contestants,
                 plan.dataset.folder,
                 plan.network,
-                settings["threads"],
                 timeout,
             )
             run["sameness"] = proof

@@ -108,6 +108,8 @@ def _known(layer: Layer) -> bool:
     if type(layer) is Conv2D:
         has_bias = "bias" in layer.roles
         return has_bias and (layer.stride, layer.padding, layer.groups) == (1, 0, 1)
+    if type(layer) is MaxPool2D:
+        return (layer.stride, layer.padding) == (layer.window, 0)
     return type(layer) in KNOWN
 
 

@@ -20,7 +20,8 @@ class Family:
         The parameters of the constructor that say which network of the family it is,
         with their defaults: whole numbers, tuples of them, bools or words.
     narrow : dict of str to int
-        The most that a size is where only the topology matters, as in the proof.
+        The most that a size, or each of its numbers, is where only the topology
+        matters, as in the proof.
     kernels : {"he_normal", "glorot_uniform"}
         How initial kernels are drawn; the output's are Glorot uniform always.
     written_in_numpy : dict of str to class
@@ -55,11 +56,14 @@ class Family:
     @classmethod
     def narrowed(cls, sizes: Mapping[str, Any]) -> dict[str, Any]:
         """Return sizes of the same topology that are at most as `narrow` says."""
-        most = {
-            name: min(limit, sizes.get(name, cls.sizes[name]))
-            for name, limit in cls.narrow.items()
-        }
-        return dict(sizes) | most
+        narrowed = dict(sizes)
+        for name, limit in cls.narrow.items():
+            size = sizes.get(name, cls.sizes[name])
+            if isinstance(size, int):
+                narrowed[name] = min(limit, size)
+            else:
+                narrowed[name] = [min(limit, number) for number in size]
+        return narrowed
 
 
 def check_whole(name: str, numbers: Any) -> None:
@@ -69,3 +73,18 @@ def check_whole(name: str, numbers: Any) -> None:
             raise ValueError(
                 f"{name} must be whole numbers of at least 1, got {tuple(numbers)}."
             )
+
+
+def check_stages(sizes: Any, name: str, most: int) -> None:
+    """Raise ValueError unless a size has a number for each of 1 to `most` stages."""
+    numbers = getattr(sizes, name)
+    if not 1 <= len(numbers) <= most:
+        raise ValueError(
+            f"{name} must be 1 to {most} whole numbers, one a stage, "
+            f"got {tuple(numbers)}."
+        )
+
+
+def multiple_of_8(channels: float) -> int:
+    """Return the closest multiple of 8, at least 8."""
+    return max(8, int(channels + 4) // 8 * 8)

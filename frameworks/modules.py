@@ -1,17 +1,63 @@
-"""Modules for PyTorch, where its own differ from what the other frameworks compute.
+"""Modules for PyTorch: what it lacks, and what goes together in many networks.
 
 A class is made when it is first used: to derive it from one of PyTorch's imports that.
 """
 
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from frameworks.lazy import nn, torch
 
 
+def chain(named: Mapping[str, Any]) -> Any:
+    """Return modules one after the other; "stage1.block2" is in a chain `stage1`."""
+    whole = nn.Sequential()
+    for path, module in named.items():
+        *stages, name = path.split(".")
+        inner = whole
+        for stage in stages:
+            if stage not in dict(inner.named_children()):
+                inner.add_module(stage, nn.Sequential())
+            inner = inner.get_submodule(stage)
+        inner.add_module(name, module)
+    return whole
+
+
+def conv2d(c: int, f: int, window: int, stride: int = 1, groups: int = 1) -> Any:
+    """Return a convolution without bias, padded by window // 2."""
+    if window == 1 and stride > 1:
+        # A pool of 1 x 1 picks every second pixel, as a stride would; with a stride
+        # PyTorch 2.15 corrupts memory on a CPU if channels are few
+        return nn.Sequential(nn.AvgPool2d(1, stride), conv2d(c, f, 1, groups=groups))
+    return nn.Conv2d(c, f, window, stride, window // 2, groups=groups, bias=False)
+
+
+def conv_norm(
+    c: int,
+    f: int,
+    window: int,
+    activation: Callable[[], Any] | None = None,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> Any:
+    """Return convolution -> norm -> activation."""
+    layers = {"conv": conv2d(c, f, window, stride, groups), "norm": batch_norm_2d(f)}
+    if activation:
+        layers["activation"] = activation()
+    return nn.Sequential(OrderedDict(layers))
+
+
 def batch_norm_2d(channels: int) -> Any:
     """Return PyTorch's own, but for the running variance: divided by n, not n - 1."""
     return _batch_norm_2d()(channels)
+
+
+def squeeze_excite(c: int, squeezed: int, activation: Callable[[], Any]) -> Any:
+    """Return a gate for each channel, made from the means of all (Hu et al. 2018)."""
+    return _squeeze_excite()(c, squeezed, activation)
 
 
 @cache
@@ -32,3 +78,21 @@ def _batch_norm_2d() -> Any:
             return out
 
     return BatchNorm2d
+
+
+@cache
+def _squeeze_excite() -> Any:
+    class SqueezeExcite(nn.Module):
+        def __init__(
+            self, c: int, squeezed: int, activation: Callable[[], Any]
+        ) -> None:
+            super().__init__()
+            self.squeeze = nn.Linear(c, squeezed)
+            self.activation = activation()
+            self.excite = nn.Linear(squeezed, c)
+
+        def forward(self, x: Any) -> Any:
+            gate = self.activation(self.squeeze(x.mean((2, 3))))  # (n, squeezed)
+            return x * self.excite(gate).sigmoid()[:, :, None, None]
+
+    return SqueezeExcite

@@ -1,6 +1,6 @@
 """Layers for TensorFlow, which has operations and no layers: variables by name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,16 +58,46 @@ def conv2d(
     *,
     stride: int = 1,
     padding: int = 0,
+    groups: int = 1,
     use_bias: bool = True,
 ) -> Any:
     """(n, h, w, c) -> (n, h', w', filters); `padding` zeros on every side."""
-    kernel = v.variable(f"{name}.kernel", (*window, x.shape[-1], filters))
-    if padding:  # "SAME" pads right and below first, where the stride is above 1
-        x = tf.pad(x, [[0, 0], [padding] * 2, [padding] * 2, [0, 0]])
-    x = tf.nn.conv2d(x, kernel, stride, "VALID")
+    kernel = v.variable(f"{name}.kernel", (*window, x.shape[-1] // groups, filters))
+    x = pad(x, padding)
+    if groups > 1 and x.dtype == tf.float64:  # TensorFlow has no gradient for it here
+        parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        x = tf.concat([tf.nn.conv2d(*part, stride, "VALID") for part in parts], -1)
+    else:
+        x = tf.nn.conv2d(x, kernel, stride, "VALID")
     if use_bias:
         x = tf.nn.bias_add(x, v.variable(f"{name}.bias", (filters,)))
     return x
+
+
+def depthwise_conv2d(
+    v: Variables, x: Any, name: str, window: int, *, stride: int = 1
+) -> Any:
+    """(n, h, w, c) -> (n, h', w', c); padded by window // 2, without bias."""
+    kernel = v.variable(f"{name}.kernel", (window, window, x.shape[-1], 1))
+    strides = (1, stride, stride, 1)
+    return tf.nn.depthwise_conv2d(pad(x, window // 2), kernel, strides, "VALID")
+
+
+def pad(x: Any, padding: int, value: float = 0.0) -> Any:
+    """(n, h, w, c) -> (n, h + 2 padding, w + 2 padding, c).
+
+    TensorFlow's own "SAME" pads right and below first, where the stride is above 1.
+    """
+    sides = [padding, padding]
+    if padding:
+        x = tf.pad(x, [[0, 0], sides, sides, [0, 0]], constant_values=value)
+    return x
+
+
+def max_pool(x: Any, window: int, stride: int) -> Any:
+    """(n, h, w, c) -> (n, h', w', c); window // 2 pixels of -infinity on every side."""
+    x = pad(x, window // 2, -float("inf"))
+    return tf.nn.max_pool2d(x, window, stride, "VALID")
 
 
 def dense(v: Variables, x: Any, name: str, units: int) -> Any:
@@ -92,3 +122,57 @@ def batch_norm(v: Variables, x: Any, name: str, training: bool) -> Any:
             running.assign(MOMENTUM * running + (1 - MOMENTUM) * value)
         mean, variance = batch
     return tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+
+
+def conv_norm(
+    v: Variables,
+    x: Any,
+    name: str,
+    filters: int,
+    window: int,
+    activation: Callable[[Any], Any] | None = None,
+    *,
+    training: bool,
+    stride: int = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', filters)."""
+    x = conv2d(
+        v,
+        x,
+        f"{name}.conv",
+        filters,
+        (window, window),
+        stride=stride,
+        padding=window // 2,
+        groups=groups,
+        use_bias=False,
+    )
+    x = batch_norm(v, x, f"{name}.norm", training)
+    return activation(x) if activation else x
+
+
+def depthwise_norm(
+    v: Variables,
+    x: Any,
+    name: str,
+    window: int,
+    activation: Callable[[Any], Any] | None = None,
+    *,
+    training: bool,
+    stride: int = 1,
+) -> Any:
+    """Depthwise convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', c)."""
+    x = depthwise_conv2d(v, x, f"{name}.conv", window, stride=stride)
+    x = batch_norm(v, x, f"{name}.norm", training)
+    return activation(x) if activation else x
+
+
+def squeeze_excite(
+    v: Variables, x: Any, name: str, squeezed: int, activation: Callable[[Any], Any]
+) -> Any:
+    """Multiply x by a gate for each channel, made from all means (Hu et al. 2018)."""
+    gate = tf.reduce_mean(x, (1, 2))  # (n, c)
+    gate = activation(dense(v, gate, f"{name}.squeeze", squeezed))
+    gate = tf.sigmoid(dense(v, gate, f"{name}.excite", x.shape[-1]))
+    return x * gate[:, None, None]

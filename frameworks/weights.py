@@ -2,7 +2,8 @@
 
 A weight is called by its layer and its role: `stage1.block1.conv1.kernel`. A kernel is
 (kh, kw, inputs / groups, outputs), or (inputs, outputs) of a dense layer; the others
-are (outputs,).
+are (outputs,). A depthwise convolution is in a layer named `depthwise`, and its kernel
+is (kh, kw, channels, 1).
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,11 @@ def is_trained(name: str) -> bool:
 def decays(name: str) -> bool:
     """Return whether weight decay acts on a weight: on kernels alone."""
     return name.rpartition(".")[2] == "kernel"
+
+
+def is_depthwise(name: str) -> bool:
+    """Return whether a weight is in a depthwise convolution: no two channels meet."""
+    return "depthwise" in name.split(".")
 
 
 def full_name(path: str) -> str:
@@ -78,7 +84,8 @@ def draw(
     like : mapping of str to Kind
     rng : Generator
     kernels : {"glorot_uniform", "he_normal"}
-        For all kernels but the output's, which is Glorot uniform always.
+        For all kernels but the output's, which is Glorot uniform always. He normal has
+        variance 2 / fan_in (He, Zhang, Ren, Sun 2015, equation 10).
 
     Returns
     -------
@@ -92,7 +99,8 @@ def draw(
         if role != "kernel":
             drawn[name] = np.full(shape, start.get(role, 0), dtype)
         elif kernels == "he_normal" and layer != "output":
-            drawn[name] = _he_normal(shape, rng).astype(dtype)
+            fan_in = np.prod(shape[:2] if is_depthwise(name) else shape[:-1])
+            drawn[name] = rng.normal(0, np.sqrt(2 / fan_in), shape).astype(dtype)
         else:
             drawn[name] = _glorot_uniform(shape, rng).astype(dtype)
     return {name: drawn[name] for name in like}
@@ -103,11 +111,6 @@ def _glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndar
     *window, inputs, outputs = shape
     limit = np.sqrt(6 / (np.prod(window) * (inputs + outputs)))
     return rng.uniform(-limit, limit, shape)
-
-
-def _he_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Normal with variance 2 / fan_in (He, Zhang, Ren, Sun 2015, equation 10)."""
-    return rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
 
 
 def check(given: Mapping[str, Any], like: Mapping[str, Kind]) -> Weights:

@@ -8,17 +8,32 @@ from difflib import get_close_matches
 from typing import Any
 
 import models
-from networks import resnet
+from networks import (
+    densenet,
+    dpn,
+    efficientnet,
+    googlenet,
+    mobilenet,
+    regnet,
+    resnet,
+    shufflenet,
+    vgg,
+)
 
 _CNN: dict[str, dict[str, Any]] = {
     "seed": {"filters": (8,), "hidden_units": ()},  # the original tutorial's
     "small": {"filters": (32, 64), "hidden_units": (128,)},
 }
+# In the order in which they were invented.
+PAGES: Any = (
+    *(vgg, googlenet, resnet, densenet, dpn, mobilenet),
+    *(shufflenet, efficientnet, regnet),
+)
 _PRESETS: dict[str, tuple[dict[str, type], dict[str, Any]]] = {
     name: (classes, sizes)
     for classes, presets in (
         (models.MODELS, _CNN),
-        (resnet.MODELS, resnet.PRESETS),
+        *((page.MODELS, page.PRESETS) for page in PAGES),
     )
     for name, sizes in presets.items()
 }

@@ -11,10 +11,11 @@ convolution 3x3 at stride 1, without a pool. Where a block changes the shape, a
 convolution 1x1 with a norm is on the shortcut (the paper's option B).
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
+from frameworks import functional, modules, variables
 from frameworks.family import Family
 from frameworks.layers import (
     Add,
@@ -25,25 +26,35 @@ from frameworks.layers import (
     Identity,
     ReLU,
     Sequential,
+    conv_norm,
 )
 from frameworks.lazy import keras, nn, tf
-from frameworks.modules import batch_norm_2d
-from frameworks.variables import batch_norm, conv2d, dense
 from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
 
 
-class BlockSizes(NamedTuple):
-    """A residual block: two convolutions 3x3, and the shortcut around them."""
+class ConvSizes(NamedTuple):
+    """A convolution."""
 
-    name: str
     inputs: int  # channels
     filters: int
+    window: int
     stride: int
 
+
+class BlockSizes(NamedTuple):
+    """A residual block: some convolutions, and the shortcut around them."""
+
+    name: str
+    convolutions: list[ConvSizes]
+
     @property
-    def projects(self) -> bool:
-        """Whether the shortcut needs a convolution, for the shape changes."""
-        return self.stride > 1 or self.inputs != self.filters
+    def shortcut(self) -> ConvSizes | None:
+        """The convolution on the shortcut, if the shape changes."""
+        first, last = self.convolutions[0], self.convolutions[-1]
+        stride = max(conv.stride for conv in self.convolutions)
+        if stride == 1 and first.inputs == last.filters:
+            return None
+        return ConvSizes(first.inputs, last.filters, 1, stride)
 
 
 class ResNet(Family):
@@ -55,10 +66,13 @@ class ResNet(Family):
         Blocks of each stage. From stage to stage filters double, and the image halves.
     width : int, default=16
         Filters of the stem and of the first stage.
+    bottleneck : bool, default=False
+        Whether a block is 1x1, 3x3, 1x1, the last with four times the filters, in place
+        of two convolutions 3x3.
     """
 
     family = "resnet"
-    sizes: ClassVar = {"blocks": (1, 1, 1), "width": 16}
+    sizes: ClassVar = {"blocks": (1, 1, 1), "width": 16, "bottleneck": False}
     narrow: ClassVar = {"width": 4}
 
     def layer_names(self) -> list[str]:
@@ -67,46 +81,55 @@ class ResNet(Family):
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
-        inputs = self.width_
+        c = self.width_
         for stage, count in enumerate(self.blocks_, 1):
-            filters = self.width_ * 2 ** (stage - 1)
+            f = self.width_ * 2 ** (stage - 1)
             for number in range(1, count + 1):
                 stride = 2 if stage > 1 and number == 1 else 1
-                yield BlockSizes(f"stage{stage}.block{number}", inputs, filters, stride)
-                inputs = filters
+                if self.bottleneck_:
+                    sizes = [(c, f, 1, 1), (f, f, 3, stride), (f, 4 * f, 1, 1)]
+                else:
+                    sizes = [(c, f, 3, stride), (f, f, 3, 1)]
+                convolutions = [ConvSizes(*size) for size in sizes]
+                yield BlockSizes(f"stage{stage}.block{number}", convolutions)
+                c = convolutions[-1].filters
+
+    def channels(self) -> int:
+        """Return how many channels the last block makes."""
+        *_, last = self.plan()
+        return last.convolutions[-1].filters
 
 
 class Skylark_ResNet(ResNet, Skylark_CNN):
     """NumPy alone."""
 
     def network(self):
-        def conv(c, f, window, stride=1, **options):
-            options |= {"stride": stride, "padding": window // 2, "use_bias": False}
-            return Conv2D(c, f, (window, window), self.dtype_, **options)
+        dtype = self.dtype_
 
-        def norm(c):
-            return BatchNorm2D(c, self.dtype_)
+        def conv(c, f, window, stride):
+            options = {"stride": stride, "padding": window // 2, "use_bias": False}
+            return Conv2D(c, f, (window, window), dtype, **options)
 
-        def block(c, f, stride, projects):
-            main = Sequential(
-                conv1=conv(c, f, 3, stride),  # (f, h', w', n)
-                norm1=norm(f),
-                relu1=ReLU(),
-                conv2=conv(f, f, 3),  # (f, h', w', n)
-                norm2=norm(f),
-            )
-            around = Sequential(conv=conv(c, f, 1, stride), norm=norm(f))
-            shortcut = around if projects else Identity()
-            return Sequential(Add(main, shortcut=shortcut), ReLU())
+        def block(b):
+            layers = {}
+            for i, sizes in enumerate(b.convolutions, 1):
+                if i > 1:
+                    layers[f"relu{i}"] = ReLU()
+                layers[f"conv{i}"] = conv(*sizes)  # (f, h', w', n)
+                layers[f"norm{i}"] = BatchNorm2D(sizes.filters, dtype)
+            shortcut = Identity()
+            if b.shortcut:
+                c, f, window, stride = b.shortcut
+                shortcut = conv_norm(c, f, window, stride=stride, dtype=dtype)
+            return Sequential(Add(Sequential(**layers), shortcut=shortcut), ReLU())
 
-        c, f = self.image_shape_[2], self.width_
-        stem = {"conv": conv(c, f, 3, needs_dx=False), "norm": norm(f), "relu": ReLU()}
-        net = {"stem": Sequential(**stem)}  # (f, h, w, n)
+        c, f = self.image_shape_[2], self.channels()
+        stem = conv_norm(c, self.width_, 3, ReLU, dtype=dtype, needs_dx=False)
+        net = {"stem": stem}  # (width, h, w, n)
         for b in self.plan():
-            net[b.name] = block(b.inputs, b.filters, b.stride, b.projects)
-            f = b.filters
+            net[b.name] = block(b)
         net["pool"] = GlobalAvgPool2D()  # (f, n)
-        net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
+        net["output"] = Dense(f, len(self.classes_), dtype)  # (classes, n)
         return Sequential(**net)
 
 
@@ -116,27 +139,24 @@ class Keras_ResNet(ResNet, Keras_CNN):
     def network(self):
         layers = keras.layers
 
-        def conv_norm(x, name, f, window, stride=1, conv="conv", norm="norm"):
-            padding = "same" if stride == 1 else "valid"
-            if stride > 1:  # Keras's "same" pads right and below first
-                x = layers.ZeroPadding2D(window // 2)(x)
-            x = layers.Conv2D(
-                f, window, stride, padding, use_bias=False, name=f"{name}-{conv}"
-            )(x)
-            return layers.BatchNormalization(
-                momentum=0.9, epsilon=1e-5, name=f"{name}-{norm}"
-            )(x)
+        def block(x, b):
+            out = x
+            for i, (_, f, window, stride) in enumerate(b.convolutions, 1):
+                out = layers.ReLU()(out) if i > 1 else out
+                out = functional.conv2d(
+                    out, f"{b.name}.conv{i}", f, window, stride=stride
+                )  # (n, h', w', f)
+                out = functional.batch_norm(out, f"{b.name}.norm{i}")
+            if b.shortcut:
+                _, f, window, stride = b.shortcut
+                shortcut = f"{b.name}.shortcut"
+                x = functional.conv_norm(x, shortcut, f, window, stride=stride)
+            return layers.ReLU()(layers.Add()([out, x]))
 
         x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
-        x = layers.ReLU(name="stem")(conv_norm(x, "stem", self.width_, 3))
+        x = functional.conv_norm(x, "stem", self.width_, 3, "relu")
         for b in self.plan():
-            name = b.name.replace(".", "-")  # PyTorch, below Keras, takes no dots
-            out = conv_norm(x, name, b.filters, 3, b.stride, "conv1", "norm1")
-            out = layers.ReLU()(out)  # (n, h', w', f)
-            out = conv_norm(out, name, b.filters, 3, 1, "conv2", "norm2")
-            if b.projects:
-                x = conv_norm(x, f"{name}-shortcut", b.filters, 1, b.stride)
-            x = layers.ReLU(name=name)(layers.Add()([out, x]))  # (n, h', w', f)
+            x = functional.named(block(x, b), b.name)
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (n, f)
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
@@ -146,64 +166,72 @@ class Torch_ResNet(ResNet, Torch_CNN):
     """PyTorch."""
 
     def network(self):
-        def conv(c, f, window, stride=1):
-            return nn.Conv2d(c, f, window, stride, window // 2, bias=False)
+        conv_norm = modules.conv_norm
 
         class Block(nn.Module):
-            def __init__(self, c, f, stride, projects):
+            def __init__(self, b):
                 super().__init__()
-                self.conv1, self.norm1 = conv(c, f, 3, stride), batch_norm_2d(f)
-                self.conv2, self.norm2 = conv(f, f, 3), batch_norm_2d(f)
+                for i, (c, f, window, stride) in enumerate(b.convolutions, 1):
+                    if i > 1:
+                        self.add_module(f"relu{i}", nn.ReLU())
+                    self.add_module(f"conv{i}", modules.conv2d(c, f, window, stride))
+                    self.add_module(f"norm{i}", modules.batch_norm_2d(f))
                 self.shortcut = nn.Identity()
-                if projects:
-                    # A pool of 1 x 1 picks every second pixel, as a stride would; with
-                    # a stride PyTorch 2.15 corrupts memory on a CPU if channels are few
-                    around = {"pixels": nn.AvgPool2d(1, stride), "conv": conv(c, f, 1)}
-                    around["norm"] = batch_norm_2d(f)
-                    self.shortcut = nn.Sequential(OrderedDict(around))
+                if b.shortcut:
+                    c, f, window, stride = b.shortcut
+                    self.shortcut = conv_norm(c, f, window, stride=stride)
 
             def forward(self, x):
-                out = nn.functional.relu(self.norm1(self.conv1(x)))  # (n, f, h', w')
-                out = self.norm2(self.conv2(out))  # (n, f, h', w')
-                return nn.functional.relu(out + self.shortcut(x))
+                *main, shortcut = self.children()
+                out = x
+                for layer in main:
+                    out = layer(out)  # (n, f, h', w')
+                return nn.functional.relu(out + shortcut(x))
 
-        c, f = self.image_shape_[2], self.width_
-        stem = {"conv": conv(c, f, 3), "norm": batch_norm_2d(f), "relu": nn.ReLU()}
-        net = OrderedDict(stem=nn.Sequential(OrderedDict(stem)))  # (n, f, h, w)
+        net = {"stem": conv_norm(self.image_shape_[2], self.width_, 3, nn.ReLU)}
         for b in self.plan():
-            stage, _, name = b.name.partition(".")
-            block = Block(b.inputs, b.filters, b.stride, b.projects)
-            net.setdefault(stage, nn.Sequential()).add_module(name, block)
-            f = b.filters
+            net[b.name] = Block(b)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
-        net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
-        return nn.Sequential(net)
+        net["output"] = nn.Linear(self.channels(), len(self.classes_))  # (n, classes)
+        return modules.chain(net)
 
 
 class TF_ResNet(ResNet, TF_CNN):
     """TensorFlow without Keras."""
 
     def network(self, x, training):
-        v = self.variables_
+        v, relu = self.variables_, tf.nn.relu
+        conv_norm = partial(variables.conv_norm, v, training=training)
 
-        def conv_norm(x, name, f, window, stride=1, conv="conv", norm="norm"):
-            options = {"stride": stride, "padding": window // 2, "use_bias": False}
-            x = conv2d(v, x, f"{name}.{conv}", f, (window, window), **options)
-            return batch_norm(v, x, f"{name}.{norm}", training)
+        def block(x, b):
+            out = x
+            for i, (_, f, window, stride) in enumerate(b.convolutions, 1):
+                out = relu(out) if i > 1 else out
+                out = variables.conv2d(
+                    v,
+                    out,
+                    f"{b.name}.conv{i}",
+                    f,
+                    (window, window),
+                    stride=stride,
+                    padding=window // 2,
+                    use_bias=False,
+                )  # (n, h', w', f)
+                out = variables.batch_norm(v, out, f"{b.name}.norm{i}", training)
+            if b.shortcut:
+                _, f, window, stride = b.shortcut
+                x = conv_norm(x, f"{b.name}.shortcut", f, window, stride=stride)
+            return relu(out + x)
 
-        x = tf.nn.relu(conv_norm(x, "stem", self.width_, 3))
+        x = conv_norm(x, "stem", self.width_, 3, relu)
         yield "stem", x  # (n, h, w, f)
         for b in self.plan():
-            out = conv_norm(x, b.name, b.filters, 3, b.stride, "conv1", "norm1")
-            out = tf.nn.relu(out)  # (n, h', w', f)
-            out = conv_norm(out, b.name, b.filters, 3, 1, "conv2", "norm2")
-            if b.projects:
-                x = conv_norm(x, f"{b.name}.shortcut", b.filters, 1, b.stride)
-            x = tf.nn.relu(out + x)
+            x = block(x, b)
             yield b.name, x  # (n, h', w', f)
         x = tf.reduce_mean(x, (1, 2))
         yield "pool", x  # (n, f)
-        yield "output", dense(v, x, "output", len(self.classes_))  # (n, classes)
+        x = variables.dense(v, x, "output", len(self.classes_))
+        yield "output", x  # (n, classes)
 
 
 MODELS = {
@@ -216,4 +244,5 @@ PRESETS: dict[str, dict[str, Any]] = {
     "resnet8": {"blocks": (1, 1, 1), "width": 16},
     "resnet20": {"blocks": (3, 3, 3), "width": 16},
     "resnet18": {"blocks": (2, 2, 2, 2), "width": 64},
+    "resnet50": {"blocks": (3, 4, 6, 3), "width": 64, "bottleneck": True},
 }

@@ -19,8 +19,11 @@ from models import MODELS
 
 
 def pytest_configure(config):
-    # A shell starts what runs in its background deaf to Ctrl-C, children included.
+    # A shell starts what runs in its background deaf to Ctrl-C, and nohup what it runs
+    # deaf to the end of the terminal, children included.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for name in MODELS:
         config.addinivalue_line("markers", f"{name}: runs {MODELS[name].__name__}")
     config.addinivalue_line("markers", "gpu: needs a CUDA device")

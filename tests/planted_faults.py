@@ -4,14 +4,22 @@ from unittest import mock
 
 import numpy as np
 
+from frameworks import modules, variables
 from frameworks.batches import Batches
-from frameworks.layers import BatchNorm2D
+from frameworks.layers import BatchNorm2D, ReLU
 from frameworks.lazy import nn, tf, torch
 from frameworks.loss import cross_entropy
 from frameworks.optim import SGD
 from models import TF_CNN, Skylark_CNN, Torch_CNN
-from networks import resnet
+from networks import mobilenet
+from networks.densenet import Torch_DenseNet
+from networks.dpn import TF_DPN
+from networks.efficientnet import Torch_EfficientNet
+from networks.googlenet import TF_GoogLeNet
+from networks.mobilenet import Skylark_MobileNet, TF_MobileNet
+from networks.regnet import Torch_RegNet
 from networks.resnet import Skylark_ResNet, TF_ResNet, Torch_ResNet
+from networks.shufflenet import Torch_ShuffleNet
 
 
 class MissingReLU(Torch_CNN):
@@ -157,7 +165,7 @@ class VarianceOverNMinus1(Torch_ResNet):
     """The running variance as PyTorch's own module has it."""
 
     def build(self):
-        with mock.patch.object(resnet, "batch_norm_2d", nn.BatchNorm2d):
+        with mock.patch.object(modules, "batch_norm_2d", nn.BatchNorm2d):
             super().build()
 
 
@@ -187,11 +195,11 @@ class AsymmetricPadding(TF_ResNet):
     """TensorFlow's own "SAME" at stride 2: right and below first."""
 
     def network(self, x, training):
-        def same(v, x, name, filters, window, *, stride, padding, use_bias):
+        def same(v, x, name, filters, window, *, stride, **options):
             kernel = v.variable(f"{name}.kernel", (*window, x.shape[-1], filters))
             return tf.nn.conv2d(x, kernel, stride, "SAME")
 
-        with mock.patch.object(resnet, "conv2d", same):
+        with mock.patch.object(variables, "conv2d", same):
             yield from super().network(x, training)
 
 
@@ -222,6 +230,110 @@ class BareShortcut(Torch_ResNet):
         return net
 
 
+class NewBeforeOld(Torch_DenseNet):
+    """New channels are put before the old ones, as in a zoo that many copy."""
+
+    def network(self):
+        cat = torch.cat
+        net = super().network()
+        for name, block in net.stage1.named_children():
+            if name.startswith("block"):
+                block.register_forward_hook(
+                    lambda block, x, out: cat([out[:, x[0].shape[1] :], x[0]], 1)
+                )
+        return net
+
+
+class UnlimitedReLU(Skylark_MobileNet):
+    """ReLU where the paper has ReLU6."""
+
+    def network(self):
+        with mock.patch.object(mobilenet, "ReLU6", ReLU):
+            return super().network()
+
+
+class PaddedDepthwise(TF_MobileNet):
+    """TensorFlow's own "SAME" at stride 2."""
+
+    def network(self, x, training):
+        def same(v, x, name, window, *, stride=1):
+            kernel = v.variable(f"{name}.kernel", (window, window, x.shape[-1], 1))
+            return tf.nn.depthwise_conv2d(x, kernel, (1, stride, stride, 1), "SAME")
+
+        with mock.patch.object(variables, "depthwise_conv2d", same):
+            yield from super().network(x, training)
+
+
+class SamePool(TF_GoogLeNet):
+    """The same of max pools."""
+
+    def network(self, x, training):
+        def same(x, window, stride):
+            return tf.nn.max_pool2d(x, window, stride, "SAME")
+
+        with mock.patch.object(variables, "max_pool", same):
+            yield from super().network(x, training)
+
+
+class Unshuffled(Torch_ShuffleNet):
+    """The halves are put side by side, and stay there."""
+
+    def network(self):
+        net = super().network()
+        for block in net.modules():
+            if hasattr(block, "right"):
+                block.register_forward_hook(
+                    lambda block, x, out: (
+                        out.unflatten(1, (-1, 2)).transpose(1, 2).flatten(1, 2)
+                    )
+                )
+        return net
+
+
+class OtherGroups(Torch_RegNet):
+    """The channels of a group are not neighbours."""
+
+    def network(self):
+        net = super().network()
+        grouped = net.stage1.block1.grouped.conv
+        forward, groups = grouped.forward, grouped.groups
+        grouped.forward = lambda x: forward(
+            x.unflatten(1, (-1, groups)).transpose(1, 2).flatten(1, 2)
+        )
+        return net
+
+
+class HardGate(Torch_EfficientNet):
+    """The gate's sigmoid made of straight lines."""
+
+    def network(self):
+        net = super().network()
+        gate = net.stage1.block1.gate
+
+        def forward(x):
+            squeezed = gate.activation(gate.squeeze(x.mean((2, 3))))
+            out = nn.functional.hardsigmoid(gate.excite(squeezed))
+            return x * out[:, :, None, None]
+
+        gate.forward = forward
+        return net
+
+
+class KeptBeforeNew(TF_DPN):
+    """The two paths' channels beside the sum change places."""
+
+    def network(self, x, training):
+        concat = tf.concat
+
+        def exchanged(parts, axis):
+            if len(parts) == 3:
+                parts = parts[0], parts[2], parts[1]
+            return concat(parts, axis)
+
+        with mock.patch.object(tf, "concat", exchanged):
+            yield from super().network(x, training)
+
+
 # Each fault, and the first check that catches it.
 FAULTS = {
     MissingReLU: "outputs_max_rel",
@@ -249,3 +361,14 @@ RESNET_FAULTS = {
     DecayedGammas: "gradient_max_rel",
     BareShortcut: "outputs_max_rel",
 }
+# Of each family, faults that its own layers invite: outputs tell all of them.
+FAMILY_FAULTS = (
+    NewBeforeOld,
+    UnlimitedReLU,
+    PaddedDepthwise,
+    SamePool,
+    Unshuffled,
+    OtherGroups,
+    HardGate,
+    KeptBeforeNew,
+)

@@ -31,7 +31,6 @@ def prove(
     contestants: Sequence[Contestant],
     folder: Path,
     network: records.Network,
-    threads: int,
     timeout: float | None = None,
 ) -> records.Proof:
     """Return the proof for some contestants: what results.json keeps as `sameness`.
@@ -43,8 +42,6 @@ def prove(
         Of the data set.
     network : records.Network
         The proof takes its topology, as narrow as the family allows.
-    threads : int
-        For every process.
     timeout : float or None
         Seconds for each.
 
@@ -74,7 +71,7 @@ def prove(
             return file, process.run(
                 "comparison.sameness.evidence",
                 spec,
-                threads=threads,
+                threads=1,  # as many processes as cores: more would be in their way
                 on_event=lambda event: None,
                 timeout=timeout,
                 environment=contestant.environment,

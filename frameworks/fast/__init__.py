@@ -6,7 +6,7 @@ pool are one `block`, whose products are `direct` or `winograd`, and whose maxim
 `tournament`. What a block asks of its products is written down in `protocols`. Each
 file says what its trick gains.
 
-The letters are those of `frameworks/layers.py`, and beside them
+The letters are those of `frameworks/layers/`, and beside them
 
     ph, pw  height and width of the pool's window; a, b a position in it
     h, w    height and width of the block's output, in windows

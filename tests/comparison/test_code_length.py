@@ -66,7 +66,12 @@ def classes():
 def test_private_code_is_what_only_one_class_reaches(classes):
     assert classes["skylark"]["private_files"] == [
         "frameworks/engines.py",
-        "frameworks/layers.py",
+        "frameworks/layers/activations.py",
+        "frameworks/layers/containers.py",
+        "frameworks/layers/convolution.py",
+        "frameworks/layers/dense.py",
+        "frameworks/layers/pooling.py",
+        "frameworks/layers/windows.py",
         "frameworks/loss.py",
         "frameworks/optim.py",
     ]

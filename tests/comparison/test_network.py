@@ -70,7 +70,7 @@ def test_words_and_truths_are_read_by_the_familys_default():
         (["--size", "filters"], "--size filters is not NAME=VALUE; its sizes are"),
         (
             ["--network", "resnet8", "--size", "width=2.5"],
-            "width must be a whole number; its sizes are blocks=1,1,1, width=16.",
+            "width must be a whole number; its sizes are blocks=1,1,1, width=16, bott",
         ),
         (
             ["--network", "resnet8", "--size", "blocks=1,x"],

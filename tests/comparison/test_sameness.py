@@ -1,16 +1,15 @@
 """The proof of sameness holds for the four classes, and fails for every fault."""
 
 from functools import cache
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
+import networks
 from comparison.sameness import evidence
 from models import MODELS, Skylark_CNN
-from networks import resnet
 from tests.conftest import model_params
-from tests.planted_faults import FAULTS, RESNET_FAULTS, Rounded
+from tests.planted_faults import FAMILY_FAULTS, FAULTS, RESNET_FAULTS, Rounded
 
 NETWORKS = {
     "seed": {"filters": (8,)},
@@ -74,28 +73,65 @@ def names(*models):
     return [pytest.param(name, marks=getattr(pytest.mark, name)) for name in models]
 
 
-class TestResNet:
-    """The same of a deep network, whose running statistics are compared as well."""
+# A small network of each family, with every kind of its blocks.
+SIZES = {
+    "vgg": {"blocks": (1, 2), "width": 4},
+    "googlenet": {"blocks": (1, 1), "width": 4},
+    "resnet": {"blocks": (1, 2), "width": 4},
+    "densenet": {"blocks": (1, 2), "growth": 3},
+    "dpn": {
+        "blocks": (1, 2),
+        "dense": (2, 3),
+        "width": 4,
+        "residual": 4,
+        "groups": 2,
+        "stem": 4,
+    },
+    "mobilenet": {"blocks": (1, 1, 2), "width": 4, "expansion": 2, "head": 8},
+    "shufflenet": {"blocks": (2, 1), "width": 8, "stem": 4, "head": 8},
+    "efficientnet": {"blocks": (1, 1, 2), "width": 4, "expansion": 2, "head": 8},
+    "regnet": {
+        "blocks": (1, 1, 2),
+        "widths": (4, 6, 8),
+        "group_width": 2,
+        "stem": 4,
+        "squeeze_excite": True,
+    },
+}
+FAMILIES = {page.MODELS["skylark"].family: page.MODELS for page in networks.PAGES}
 
-    SIZES: ClassVar = {"blocks": (1, 2), "width": 4}
 
-    @pytest.fixture(scope="class")
-    def reference(self, images):
-        return gather(resnet.Skylark_ResNet, images, **self.SIZES)
+@pytest.fixture(scope="module")
+def reference(images):
+    """What all classes of a family are compared with, gathered once."""
+    return cache(
+        lambda family: gather(FAMILIES[family]["skylark"], images, **SIZES[family])
+    )
+
+
+class TestFamilies:
+    """The same of deep networks, whose running statistics are compared as well."""
 
     @pytest.mark.parametrize("name", names("keras", "torch", "tf"))
-    def test_the_classes_are_one_network(self, name, reference, images):
-        found = gather(resnet.MODELS[name], images, **self.SIZES)
-        worst = evidence.deviations(found, reference)
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_the_classes_are_one_network(self, family, name, reference, images):
+        found = gather(FAMILIES[family][name], images, **SIZES[family])
+        worst = evidence.deviations(found, reference(family))
         assert evidence.within_limits(worst), worst
-        assert worst["state_max_rel"] < 1e-12
+        print(family, name, *(f"{key} {worst[key]:.0e}" for key in evidence.LIMITS))
 
-    @pytest.mark.parametrize("Fault", marked(RESNET_FAULTS, resnet.MODELS))
+    @pytest.mark.parametrize("Fault", marked(RESNET_FAULTS, FAMILIES["resnet"]))
     def test_every_planted_fault_is_caught(self, Fault, reference, images):
-        found = gather(Fault, images, **self.SIZES)
-        worst = evidence.deviations(found, reference)
+        found = gather(Fault, images, **SIZES["resnet"])
+        worst = evidence.deviations(found, reference("resnet"))
         caught = [name for name, most in evidence.LIMITS.items() if worst[name] > most]
         assert caught[0] == RESNET_FAULTS[Fault]
+
+    @pytest.mark.parametrize("Fault", marked(FAMILY_FAULTS, MODELS))
+    def test_faults_that_a_family_invites_are_caught(self, Fault, reference, images):
+        found = gather(Fault, images, **SIZES[Fault.family])
+        worst = evidence.deviations(found, reference(Fault.family))
+        assert not evidence.within_limits(worst, "float32"), worst
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
 from frameworks.layers import Conv2D, Flatten, MaxPool2D, ReLU, Sequential
 from frameworks.layers import Dense as PlainDense
+from frameworks.layers.windows import windows
 from frameworks.loops import Conv3x3, Dense, LoopsNet, MaxPool2, Softmax
 from models import Skylark_CNN
 
@@ -251,7 +252,9 @@ class TestPieces:
         pool = MaxPool2D(window)
         expected = pool.forward(x)
         dout = rng.normal(size=expected.shape)
-        phases = np.stack(list(pool.positions(x))).reshape(*window, *expected.shape)
+        phases = np.stack(list(windows(x, window, window))).reshape(
+            *window, *expected.shape
+        )
         between, out = np.empty_like(phases[:, 0]), np.empty_like(expected)
         tournament = Tournament(phases, between, keep=True)
         for make in (lambda c: tournament.forward(c, out), None):
@@ -259,7 +262,7 @@ class TestPieces:
             make(calls) if make else tournament.backward(calls, dout)
             calls.run()
         assert (out == expected).all()
-        dx = np.stack(list(pool.positions(pool.backward(dout))))
+        dx = np.stack(list(windows(pool.backward(dout), window, window)))
         assert (phases.reshape(dx.shape) == dx).all()
 
     def test_winograd_is_direct(self):

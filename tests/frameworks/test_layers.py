@@ -5,15 +5,25 @@ import pytest
 
 from frameworks.layers import (
     Add,
+    AvgPool2D,
     BatchNorm2D,
+    Concat,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    DualPath,
     Flatten,
     GlobalAvgPool2D,
     Identity,
     MaxPool2D,
     ReLU,
+    ReLU6,
     Sequential,
+    Shuffle,
+    Sigmoid,
+    Split,
+    Swish,
+    squeeze_excite,
 )
 from frameworks.weights import is_trained
 
@@ -33,6 +43,20 @@ STRIDED = [  # c, f, window, (H, W), and the options
     (4, 6, (3, 3), (5, 4), {"padding": 1, "groups": 2}),
     (4, 4, (3, 3), (6, 5), {"stride": 2, "padding": 1, "groups": 4}),
     (2, 2, (5, 5), (4, 4), {"stride": 3, "padding": 2}),
+    (2, 3, (3, 3), (1, 1), {"padding": 1}),
+]
+DEPTHWISE = [  # c, window, (H, W), and the options
+    (3, (3, 3), (7, 6), {"padding": 1}),
+    (2, (3, 3), (7, 6), {"padding": 1, "stride": 2}),
+    (2, (5, 5), (4, 3), {"padding": 2, "stride": 2}),
+    (1, (2, 3), (5, 6), {}),
+    (2, (3, 3), (1, 1), {"padding": 1}),
+]
+OVERLAPPING = [  # window, stride, padding, (H, W)
+    ((3, 3), 2, 1, (6, 7)),
+    ((3, 3), 1, 1, (4, 5)),
+    ((3, 3), 2, 1, (1, 1)),
+    ((2, 2), 1, 0, (4, 3)),
 ]
 POOLS = [((2, 2), (6, 4)), ((2, 2), (7, 5)), ((1, 2), (1, 5)), ((2, 1), (4, 1))]
 
@@ -106,6 +130,25 @@ def test_strided_and_grouped_convolution_gradients(c, f, window, size, options, 
     assert_gradients(conv, signed(rng, c, *size, 3), rng)
 
 
+@pytest.mark.parametrize(("c", "window", "size", "options"), DEPTHWISE)
+def test_depthwise_convolution_gradients(c, window, size, options, rng):
+    conv = drawn(DepthwiseConv2D(c, window, "float64", **options), rng)
+    assert_gradients(conv, signed(rng, c, *size, 3), rng)
+
+
+@pytest.mark.parametrize(("window", "stride", "padding", "size"), OVERLAPPING)
+def test_overlapping_pool_gradients(window, stride, padding, size, rng):
+    x = rng.permutation(np.arange(3.0 * size[0] * size[1] * 2) - 20)  # no ties
+    pool = MaxPool2D(window, stride, padding)
+    assert_gradients(pool, x.reshape(3, *size, 2), rng)
+
+
+def test_a_padded_pool_takes_none_of_its_padding():
+    """Minus infinity is around it, not zero."""
+    x = np.full((1, 2, 2, 1), -3.0)
+    assert (MaxPool2D((3, 3), 2, 1).forward(x) == -3).all()
+
+
 def test_batch_norm_gradients(rng):
     norm = drawn(BatchNorm2D(3, "float64"), rng)
     assert_gradients(norm, signed(rng, 3, 4, 2, 5), rng)
@@ -168,9 +211,52 @@ def test_dense_gradients(rng):
     assert_gradients(make_dense(rng, 7, 4), signed(rng, 7, 5), rng)
 
 
-@pytest.mark.parametrize("layer", [ReLU(), Identity(), Flatten(), GlobalAvgPool2D()])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(ReLU(), ReLU6(), Sigmoid(), Swish(), Identity(), Flatten()),
+        *(GlobalAvgPool2D(), AvgPool2D((2, 2)), AvgPool2D((1, 3)), Shuffle(2)),
+        *(Split(Identity(), Swish()), Concat(ReLU(), Identity(), Sigmoid())),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
 def test_gradients_without_weights(layer, rng):
-    assert_gradients(layer, signed(rng, 3, 4, 5, 2), rng)
+    assert_gradients(layer, 7 * signed(rng, 4, 4, 5, 2), rng)
+
+
+def test_a_gates_gradients(rng):
+    gate = squeeze_excite(4, 2, Swish, dtype="float64")
+    for layer in gate.weighted().values():
+        drawn(layer, rng)
+    assert_gradients(gate, signed(rng, 4, 3, 2, 5), rng)
+    assert list(gate.weighted()) == ["squeeze", "excite"]
+
+
+def test_a_dual_paths_gradients_and_order(rng):
+    """Sums, then the rest of the shortcut, then what the convolution has made."""
+    conv = make_conv(rng, 5, 4, (1, 1))
+    path = DualPath(3, conv, shortcut=Identity())
+    x = signed(rng, 5, 3, 2, 4)
+    assert_gradients(path, x, rng)
+    made, out = conv.forward(x), path.forward(x)
+    np.testing.assert_array_equal(
+        out, np.concatenate([made[:3] + x[:3], x[3:], made[3:]])
+    )
+
+
+def test_a_shuffle_deals_from_each_half_in_turn():
+    x = np.arange(6.0).reshape(6, 1, 1, 1)
+    assert Shuffle(2).forward(x).ravel().tolist() == [0, 3, 1, 4, 2, 5]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("Layer", [Sigmoid, Swish])
+def test_large_numbers_do_not_overflow(Layer):
+    x = np.array([-1e4, 0, 1e4], "float32")
+    layer = Layer()
+    out = layer.forward(x)
+    assert out.tolist() == ([0, 0.5, 1] if Layer is Sigmoid else [0, 0, 1e4])
+    assert np.isfinite(layer.backward(np.ones_like(x))).all()
 
 
 def test_sequential_gradients(rng):
@@ -297,6 +383,43 @@ class TestAgainstPyTorch:
         dkernel = np.moveaxis(conv.dkernel, (-1, -2), (0, 1))
         grad = module.weight.grad.numpy()
         np.testing.assert_allclose(dkernel, grad, rtol=1e-10, atol=1e-12)
+
+    @pytest.mark.parametrize(("c", "window", "size", "options"), DEPTHWISE)
+    def test_depthwise_convolution(self, torch, c, window, size, options, rng):
+        conv = drawn(DepthwiseConv2D(c, window, "float64", **options), rng)
+        options = options | {"groups": c, "bias": False, "dtype": torch.float64}
+        module = torch.nn.Conv2d(c, c, window, **options)
+        kernel = np.moveaxis(conv.kernel, (-2, -1), (0, 1))
+        module.weight.data = torch.from_numpy(kernel.copy())
+        self.assert_same(torch, conv, module, signed(rng, c, *size, 4), rng)
+        dkernel = np.moveaxis(conv.dkernel, (-2, -1), (0, 1))
+        grad = module.weight.grad.numpy()
+        np.testing.assert_allclose(dkernel, grad, rtol=1e-10, atol=1e-12)
+
+    @pytest.mark.parametrize(("window", "stride", "padding", "size"), OVERLAPPING)
+    def test_overlapping_pool(self, torch, window, stride, padding, size, rng):
+        """Without ties, where PyTorch may choose another pixel than the first."""
+        x = rng.permutation(np.arange(3.0 * size[0] * size[1] * 2)).reshape(3, *size, 2)
+        pool = MaxPool2D(window, stride, padding)
+        module = torch.nn.MaxPool2d(window, stride, padding)
+        self.assert_same(torch, pool, module, x, rng)
+
+    @pytest.mark.parametrize(
+        ("layer", "module"),
+        [(ReLU6(), "ReLU6"), (Sigmoid(), "Sigmoid"), (Swish(), "SiLU")],
+    )
+    def test_activations(self, torch, layer, module, rng):
+        x = 7 * signed(rng, 3, 4, 5, 2)
+        x[0, 0, 0] = 0, 6
+        self.assert_same(torch, layer, getattr(torch.nn, module)(), x, rng)
+
+    def test_average_pool(self, torch, rng):
+        x = signed(rng, 3, 5, 4, 2)
+        self.assert_same(torch, AvgPool2D((2, 2)), torch.nn.AvgPool2d(2), x, rng)
+
+    def test_shuffle(self, torch, rng):
+        module = torch.nn.ChannelShuffle(3)
+        self.assert_same(torch, Shuffle(3), module, signed(rng, 6, 2, 3, 4), rng)
 
     def test_batch_norm(self, torch, rng):
         """Over two batches; PyTorch divides the running variance by n - 1."""

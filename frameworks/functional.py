@@ -1,0 +1,130 @@
+"""Layers for Keras's functional API: what goes together in many networks.
+
+A name has dots, as in the other frameworks. Keras's own have "-": PyTorch, which may be
+below Keras, takes no dots.
+"""
+
+from functools import cache
+from typing import Any
+
+from frameworks.lazy import keras
+
+
+def layer_name(path: str) -> str:
+    """Return what Keras calls the layer at a path."""
+    return path.replace(".", "-")
+
+
+def named(x: Any, path: str) -> Any:
+    """Return x itself, so that `transform` finds it under a name."""
+    return keras.layers.Identity(name=layer_name(path))(x)
+
+
+def conv2d(
+    x: Any, path: str, filters: int, window: int, *, stride: int = 1, groups: int = 1
+) -> Any:
+    """(n, h, w, c) -> (n, h', w', filters); padded by window // 2, without bias."""
+    padding = "same"
+    if stride > 1:  # where "same" pads right and below first
+        x, padding = pad(x, window // 2), "valid"
+    Convolution = keras.layers.Conv2D if groups == 1 else _grouped_conv2d()
+    return Convolution(
+        filters,
+        window,
+        stride,
+        padding,
+        groups=groups,
+        use_bias=False,
+        name=layer_name(path),
+    )(x)
+
+
+@cache
+def _grouped_conv2d() -> Any:
+    class GroupedConv2D(keras.layers.Conv2D):
+        """Keras's own, but for how it is computed with TensorFlow: group by group.
+
+        Keras leaves it to XLA there, which is 20 times slower on a CPU.
+        """
+
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+            if keras.config.backend() != "tensorflow":
+                return super().convolution_op(inputs, kernel)
+            parts = zip(
+                keras.ops.split(inputs, self.groups, axis=-1),
+                keras.ops.split(kernel, self.groups, axis=-1),
+                strict=True,
+            )
+            outs = [keras.ops.conv(*part, self.strides, self.padding) for part in parts]
+            return keras.ops.concatenate(outs, axis=-1)
+
+    return GroupedConv2D
+
+
+def depthwise_conv2d(x: Any, path: str, window: int, *, stride: int = 1) -> Any:
+    """(n, h, w, c) -> (n, h', w', c); padded by window // 2, without bias."""
+    padding = "same"
+    if stride > 1:
+        x, padding = pad(x, window // 2), "valid"
+    return keras.layers.DepthwiseConv2D(
+        window, stride, padding, use_bias=False, name=layer_name(path)
+    )(x)
+
+
+def pad(x: Any, padding: int) -> Any:
+    """(n, h, w, c) -> (n, h + 2 padding, w + 2 padding, c): zeros on every side."""
+    return keras.layers.ZeroPadding2D(padding)(x) if padding else x
+
+
+def batch_norm(x: Any, path: str) -> Any:
+    """(n, h, w, c) -> the same shape, with PyTorch's epsilon and momentum."""
+    return keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, name=layer_name(path)
+    )(x)
+
+
+def conv_norm(
+    x: Any,
+    path: str,
+    filters: int,
+    window: int,
+    activation: str | None = None,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', filters)."""
+    x = conv2d(x, f"{path}.conv", filters, window, stride=stride, groups=groups)
+    x = batch_norm(x, f"{path}.norm")
+    return keras.layers.Activation(activation, name=layer_name(path))(x)
+
+
+def depthwise_norm(
+    x: Any, path: str, window: int, activation: str | None = None, *, stride: int = 1
+) -> Any:
+    """Depthwise convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', c)."""
+    x = depthwise_conv2d(x, f"{path}.conv", window, stride=stride)
+    x = batch_norm(x, f"{path}.norm")
+    return keras.layers.Activation(activation, name=layer_name(path))(x)
+
+
+def max_pool(x: Any, window: int, stride: int) -> Any:
+    """(n, h, w, c) -> (n, h', w', c); window // 2 pixels of -infinity on every side."""
+    if stride == 1:
+        return keras.layers.MaxPool2D(window, 1, "same")(x)
+    sides = (window // 2, window // 2)
+    x = keras.ops.pad(x, ((0, 0), sides, sides, (0, 0)), constant_values=-float("inf"))
+    return keras.layers.MaxPool2D(window, stride)(x)
+
+
+def squeeze_excite(x: Any, path: str, squeezed: int, activation: str) -> Any:
+    """Multiply x by a gate for each channel, made from all means (Hu et al. 2018)."""
+    layers = keras.layers
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)  # (n, 1, 1, c)
+    for name, units, how in (
+        ("squeeze", squeezed, activation),
+        ("excite", x.shape[-1], "sigmoid"),
+    ):
+        dense = layers.Dense(units, how, name=layer_name(f"{path}.{name}"))
+        gate = dense(gate)
+    return layers.Multiply()([x, gate])

@@ -1,0 +1,229 @@
+"""MobileNetV2: thin between blocks, wide inside them, where every channel is alone.
+
+Sandler, Howard, Zhu, Zhmoginov, Chen 2018, "MobileNetV2: inverted residuals and linear
+bottlenecks". A convolution 3x3 costs as much as it does because all channels meet at
+every position of its window. Here they meet in convolutions 1x1 alone, and each has its
+own 3x3 (depthwise). A block expands few channels to many, filters these, and projects
+them back to few, without an activation at its end, which would lose what few channels
+hold; the shortcut is between the thin ends.
+
+For small images, the stem and the second stage have stride 1. There is no dropout.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+from frameworks import functional, modules, variables
+from frameworks.family import Family, check_stages, multiple_of_8
+from frameworks.layers import (
+    Add,
+    Dense,
+    GlobalAvgPool2D,
+    Identity,
+    ReLU6,
+    Sequential,
+    conv_norm,
+    depthwise_norm,
+)
+from frameworks.lazy import keras, nn, tf
+from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
+
+WIDTHS = (16, 24, 32, 64, 96, 160, 320)  # of each stage, where the stem has 32
+STRIDES = (1, 1, 2, 2, 1, 2, 1)
+
+
+class BlockSizes(NamedTuple):
+    """An inverted residual block: expand 1x1, depthwise 3x3, project 1x1."""
+
+    name: str
+    inputs: int  # channels
+    hidden: int  # after the expansion; as many as inputs: there is none
+    filters: int
+    stride: int
+    adds: bool  # its input to its output
+
+    @property
+    def expands(self) -> bool:
+        """Whether the block begins with a convolution 1x1."""
+        return self.hidden != self.inputs
+
+
+class MobileNet(Family):
+    """Stem -> stages of inverted residual blocks -> head 1x1 -> global pool -> dense.
+
+    Parameters
+    ----------
+    blocks : sequence of int, default=(1, 2, 2, 2, 1, 1, 1)
+        Blocks of each stage: seven, or fewer.
+    width : int, default=16
+        Filters of the stem; those of the stages are in proportion (WIDTHS for 32),
+        rounded to multiples of 8.
+    expansion : int, default=6
+        Channels inside a block, for each of its input; in the first stage it is 1.
+    head : int, default=320
+        Filters of the last convolution.
+    """
+
+    family = "mobilenet"
+    sizes: ClassVar = {
+        "blocks": (1, 2, 2, 2, 1, 1, 1),
+        "width": 16,
+        "expansion": 6,
+        "head": 320,
+    }
+    narrow: ClassVar = {"width": 4, "expansion": 2, "head": 8}
+
+    def check_sizes(self) -> None:
+        """Raise ValueError where there are more than seven stages."""
+        super().check_sizes()
+        check_stages(self, "blocks", len(WIDTHS))
+
+    def layer_names(self) -> list[str]:
+        """Return the names of stem, blocks, head, pool and output."""
+        blocks = [block.name for block in self.plan()]
+        return ["stem", *blocks, "head", "pool", "output"]
+
+    def plan(self) -> Iterator[BlockSizes]:
+        """Yield the blocks, in order."""
+        inputs = self.width_
+        stages = zip(self.blocks_, WIDTHS, STRIDES, strict=False)
+        for stage, (count, width, stride) in enumerate(stages, 1):
+            filters = multiple_of_8(width * self.width_ / 32)
+            for number in range(1, count + 1):
+                first = number == 1
+                yield BlockSizes(
+                    f"stage{stage}.block{number}",
+                    inputs,
+                    inputs if stage == 1 else self.expansion_ * inputs,
+                    filters,
+                    stride if first else 1,
+                    adds=not first,
+                )
+                inputs = filters
+
+
+class Skylark_MobileNet(MobileNet, Skylark_CNN):
+    """NumPy alone."""
+
+    def network(self):
+        dtype = self.dtype_
+
+        def block(b):
+            layers = {}
+            if b.expands:  # (hidden, h, w, n)
+                layers["expand"] = conv_norm(b.inputs, b.hidden, 1, ReLU6, dtype=dtype)
+            layers["depthwise"] = depthwise_norm(
+                b.hidden, 3, ReLU6, stride=b.stride, dtype=dtype
+            )  # (hidden, h', w', n)
+            layers["project"] = conv_norm(b.hidden, b.filters, 1, dtype=dtype)
+            main = Sequential(**layers)  # (f, h', w', n)
+            return Add(main, Identity()) if b.adds else main
+
+        c, f = self.image_shape_[2], self.width_
+        net = {"stem": conv_norm(c, f, 3, ReLU6, dtype=dtype, needs_dx=False)}
+        for b in self.plan():
+            net[b.name] = block(b)
+        net["head"] = conv_norm(b.filters, self.head_, 1, ReLU6, dtype=dtype)
+        net["pool"] = GlobalAvgPool2D()  # (head, n)
+        net["output"] = Dense(self.head_, len(self.classes_), dtype)  # (classes, n)
+        return Sequential(**net)
+
+
+class Keras_MobileNet(MobileNet, Keras_CNN):
+    """Keras."""
+
+    def network(self):
+        layers, conv_norm = keras.layers, functional.conv_norm
+
+        def block(x, b):
+            out = x
+            if b.expands:  # (n, h, w, hidden)
+                out = conv_norm(out, f"{b.name}.expand", b.hidden, 1, "relu6")
+            out = functional.depthwise_norm(
+                out, f"{b.name}.depthwise", 3, "relu6", stride=b.stride
+            )  # (n, h', w', hidden)
+            out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
+            return layers.Add()([out, x]) if b.adds else out
+
+        x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
+        x = conv_norm(x, "stem", self.width_, 3, "relu6")
+        for b in self.plan():
+            x = functional.named(block(x, b), b.name)
+        x = conv_norm(x, "head", self.head_, 1, "relu6")  # (n, h, w, head)
+        x = layers.GlobalAveragePooling2D(name="pool")(x)  # (n, head)
+        x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
+        return keras.Model(inputs, x)
+
+
+class Torch_MobileNet(MobileNet, Torch_CNN):
+    """PyTorch."""
+
+    def network(self):
+        conv_norm, relu6 = modules.conv_norm, nn.ReLU6
+
+        class Block(nn.Sequential):
+            def __init__(self, b):
+                super().__init__()
+                if b.expands:  # (n, hidden, h, w)
+                    self.expand = conv_norm(b.inputs, b.hidden, 1, relu6)
+                self.depthwise = conv_norm(
+                    b.hidden, b.hidden, 3, relu6, stride=b.stride, groups=b.hidden
+                )  # (n, hidden, h', w')
+                self.project = conv_norm(b.hidden, b.filters, 1)  # (n, f, h', w')
+                self.adds = b.adds
+
+            def forward(self, x):
+                out = super().forward(x)
+                return out + x if self.adds else out
+
+        net = {"stem": conv_norm(self.image_shape_[2], self.width_, 3, relu6)}
+        for b in self.plan():
+            net[b.name] = Block(b)
+        net["head"] = conv_norm(b.filters, self.head_, 1, relu6)  # (n, head, h, w)
+        net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
+        net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
+        return modules.chain(net)
+
+
+class TF_MobileNet(MobileNet, TF_CNN):
+    """TensorFlow without Keras."""
+
+    def network(self, x, training):
+        v, relu6 = self.variables_, tf.nn.relu6
+        conv_norm = partial(variables.conv_norm, v, training=training)
+        depthwise_norm = partial(variables.depthwise_norm, v, training=training)
+
+        def block(x, b):
+            out = x
+            if b.expands:  # (n, h, w, hidden)
+                out = conv_norm(out, f"{b.name}.expand", b.hidden, 1, relu6)
+            out = depthwise_norm(
+                out, f"{b.name}.depthwise", 3, relu6, stride=b.stride
+            )  # (n, h', w', hidden)
+            out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
+            return out + x if b.adds else out
+
+        x = conv_norm(x, "stem", self.width_, 3, relu6)
+        yield "stem", x  # (n, h, w, f)
+        for b in self.plan():
+            x = block(x, b)
+            yield b.name, x  # (n, h', w', f)
+        x = conv_norm(x, "head", self.head_, 1, relu6)
+        yield "head", x  # (n, h, w, head)
+        x = tf.reduce_mean(x, (1, 2))
+        yield "pool", x  # (n, head)
+        x = variables.dense(v, x, "output", len(self.classes_))
+        yield "output", x  # (n, classes)
+
+
+MODELS = {
+    "skylark": Skylark_MobileNet,
+    "keras": Keras_MobileNet,
+    "torch": Torch_MobileNet,
+    "tf": TF_MobileNet,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "mobilenet_small": {"blocks": (1, 2, 2, 2, 1, 1, 1), "width": 16, "head": 320},
+    "mobilenetv2": {"blocks": (1, 2, 3, 4, 3, 3, 1), "width": 32, "head": 1280},
+}

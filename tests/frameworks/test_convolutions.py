@@ -1,0 +1,95 @@
+"""Keras's and TensorFlow's convolutions against Skylark's, as PyTorch's are elsewhere.
+
+In both dtypes: TensorFlow computes groups at once in float32, one by one in float64.
+"""
+
+import numpy as np
+import pytest
+
+from frameworks import functional, lazy, variables
+from frameworks.layers import Conv2D, DepthwiseConv2D
+
+CASES = [  # window, stride, groups; 0 groups: depthwise
+    (3, 1, 1),
+    (3, 2, 1),
+    (1, 2, 1),
+    (3, 1, 2),
+    (3, 2, 4),
+    (5, 1, 0),
+    (5, 2, 0),
+]
+LIMITS = {"float32": 1e-5, "float64": 1e-13}
+C, F = 8, 12
+
+
+def ours(window, stride, groups, dtype, x, kernel, dout):
+    """Output and gradients of images (n, h, w, c), in Skylark's own way."""
+    options = {"stride": stride, "padding": window // 2}
+    if groups:
+        options |= {"groups": groups, "use_bias": False}
+        conv = Conv2D(C, F, (window, window), dtype, **options)
+    else:
+        conv = DepthwiseConv2D(C, (window, window), dtype, **options)
+    conv.kernel[:] = kernel
+    out = conv.forward(np.moveaxis(x, (0, -1), (-1, 0)))
+    dx = conv.backward(np.moveaxis(dout, (0, -1), (-1, 0)))
+    return (np.moveaxis(a, (0, -1), (-1, 0)) for a in (out, dx)), conv.dkernel
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize(("window", "stride", "groups"), CASES)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("keras", "tf")],
+)
+def test_it_is_skylarks(framework, window, stride, groups, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 6, 7, C)).astype(dtype)
+    shape = (window, window, C // groups, F) if groups else (window, window, C, 1)
+    kernel = rng.normal(size=shape).astype(dtype)
+    tf = lazy.load("tensorflow")
+    if framework == "keras":
+        keras = lazy.load("keras")
+        inputs = keras.Input(x.shape[1:], dtype=dtype)
+        keras.config.set_dtype_policy(dtype)
+        if groups:
+            options = {"stride": stride, "groups": groups}
+            made = functional.conv2d(inputs, "conv", F, window, **options)
+        else:
+            options = {"stride": stride}
+            made = functional.depthwise_conv2d(inputs, "conv", window, **options)
+        keras.config.set_dtype_policy("float32")
+        model = keras.Model(inputs, made)
+        model.layers[-1].kernel.assign(kernel)
+        weight = model.layers[-1].kernel.value
+
+        def forward(x):
+            return model(x)
+
+    else:
+        v = variables.Variables(dtype)
+        weight = v["conv.kernel"] = tf.Variable(kernel)
+        options = {"stride": stride}
+
+        def forward(x):
+            if not groups:
+                return variables.depthwise_conv2d(v, x, "conv", window, **options)
+            size = (window, window)
+            padded = options | {"padding": window // 2, "groups": groups}
+            return variables.conv2d(v, x, "conv", F, size, use_bias=False, **padded)
+
+    @tf.function(autograph=False)
+    def both(x, dout):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = forward(x)
+            loss = tf.reduce_sum(out * dout)
+        return out, *tape.gradient(loss, (x, weight))
+
+    shape = forward(tf.constant(x)).shape
+    dout = rng.normal(size=shape).astype(dtype)
+    (out, dx), dkernel = ours(window, stride, groups, dtype, x, kernel, dout)
+    found = both(tf.constant(x), tf.constant(dout))
+    for theirs, expected in zip(found, (out, dx, dkernel), strict=True):
+        error = np.linalg.norm(theirs.numpy() - expected) / np.linalg.norm(expected)
+        assert error < LIMITS[dtype]
