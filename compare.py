@@ -16,7 +16,7 @@ if sys.version_info < (3, 11):  # noqa: UP036, this is where an older one ends
 
 from rich.console import Console
 
-from comparison import command_line, plan, records, results, runner
+from comparison import command_line, network, plan, records, results, runner
 from comparison.report import outputs, terminal
 from comparison.report.live import Live
 
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return DONE
         if options.count_only:
             terminal.show_count(plan.contestants_of(options), console)
+            return DONE
+        if options.explain:
+            terminal.show_network(network.choose(options), console)
             return DONE
         return compare(options, console)
     except (ValueError, OSError) as error:

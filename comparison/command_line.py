@@ -31,6 +31,11 @@ def parser() -> ArgumentParser:
         help="print an older run, or two side by side",
     )
     task("--count-only", action="store_true", help="print how long the classes are")
+    task(
+        "--explain",
+        action="store_true",
+        help="print the network's layers: output shapes, parameters, multiply-adds",
+    )
     parser.add_argument(
         "--trial-timeout",
         type=seconds,

@@ -66,6 +66,14 @@ def count(code: records.Code, titles: Mapping[str, str]) -> str:
     )
 
 
+def layers(described: records.Network) -> str:
+    """Return which network its layers were listed of, and how they were counted."""
+    return (
+        f"{network.in_words(described)}; one image of 32 x 32 x 3, 10 classes. "
+        "Parameters: the trained ones. Multiply-adds: of convolutions and dense layers."
+    )
+
+
 def _places(files: list[str]) -> list[str]:
     """Return the files, or the folder of those in a folder of their own."""
     deep = {file: file.rpartition("/")[0] for file in files if file.count("/") > 1}

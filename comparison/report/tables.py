@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparison import records
+from comparison.explanation import LayerSizes
 from comparison.records import Measure
 
 PARTS: dict[str, Measure] = {  # of a trial's time, by the header of their column
@@ -138,3 +139,28 @@ def _range(spread: records.Spread) -> tuple[float, float]:
 def _filled(cells: list[Cell], header: list[str]) -> list[Cell]:
     """Return a whole row: a model without a finished trial has dashes."""
     return cells + [Cell("-")] * (len(header) - len(cells))
+
+
+def layers(rows: list[LayerSizes]) -> Table:
+    """Return a network's layers, each below the point that it is in, and their sum."""
+    points = [row for row in rows if not row.name]
+    parameters = sum(row.parameters for row in points)
+    total = sum(row.multiply_adds for row in points)
+    shown = [
+        _texts(
+            f"  {row.name}" if row.name else row.point,
+            row.kind,
+            "x".join(map(str, row.shape)),
+            f"{row.parameters:,}" if row.parameters else "",
+            f"{row.multiply_adds:,}" if row.multiply_adds else "",
+        )
+        for row in rows
+    ]
+    header = ["layer", "kind", "output", "parameters", "multiply-adds"]
+    return Table(
+        header, [*shown, _texts("all", "", "", f"{parameters:,}", f"{total:,}")]
+    )
+
+
+def _texts(*texts: str) -> list[Cell]:
+    return [Cell(text) for text in texts]

@@ -11,11 +11,13 @@ from rich.text import Text
 from comparison import records, results
 from comparison.contestants import Contestant
 from comparison.counting.classes import count_all
+from comparison.explanation import explain
 from comparison.report import beside, sentences, tables
 from comparison.report.tables import Cell, Table
 from data.text import printable
 
-TITLES = ("model", "class")  # the columns that hold no numbers
+TITLES = ("model", "class", "layer", "kind")  # the columns that hold no numbers
+WHOLE = ("layer", "kind")  # of these, those that are never narrowed
 TITLE_WIDTH, NUMBER_WIDTH = 14, 8  # characters that are never wrapped
 
 
@@ -62,7 +64,9 @@ def show_table(table: Table, console: Console, intervals: bool = False) -> None:
         # Rich would narrow every column, and then cut the last one off.
         if column in TITLES:
             lines = [column, *(c.text for c in cells), *(c.detail for c in cells)]
-            width = min(max(map(len, lines)), max(TITLE_WIDTH, console.width // 6))
+            width = max(map(len, lines))
+            if column not in WHOLE:
+                width = min(width, max(TITLE_WIDTH, console.width // 6))
             shown.add_column(column, width=width, overflow="fold")
         else:
             texts = [str(cell) if intervals else cell.text for cell in cells]
@@ -104,6 +108,12 @@ def show_count(contestants: Sequence[Contestant], console: Console) -> None:
     foreign = [c.title for c in contestants if c.foreign]
     if foreign:
         console.print(f"as written, in any format: {', '.join(foreign)}", markup=False)
+
+
+def show_network(network: records.Network, console: Console) -> None:
+    """Print the layers of a network, for images as CIFAR-10's."""
+    show_table(tables.layers(explain(network)), console)
+    _say(sentences.layers(network), console)
 
 
 def _terminal_cell(cell: Cell, detail: bool, room: bool) -> Text:

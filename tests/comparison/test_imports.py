@@ -14,6 +14,7 @@ ORDER = (
     "settings",
     "records",
     "network",
+    "explanation",
     "environment",
     "results",
     "counting",
