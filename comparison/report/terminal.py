@@ -18,7 +18,7 @@ from data.text import printable
 
 TITLES = ("model", "class", "layer", "kind")  # the columns that hold no numbers
 WHOLE = ("layer", "kind")  # of these, those that are never narrowed
-TITLE_WIDTH, NUMBER_WIDTH = 14, 8  # characters that are never wrapped
+TITLE_WIDTH, NUMBER_WIDTH = 20, 8  # characters that are never wrapped
 
 
 def show(run: records.Run, console: Console, intervals: bool = False) -> None:

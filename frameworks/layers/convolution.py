@@ -1,7 +1,6 @@
 """Convolutions: over all channels, over groups of them, or over each by itself."""
 
 from collections.abc import Iterator
-from functools import reduce
 
 import numpy as np
 
@@ -87,9 +86,9 @@ class DepthwiseConv2D:
     """Convolution of each channel by itself: out[c, y, x] = sum kernel[c] * window.
 
     Channels are never summed, so im2col would make products of a vector and a matrix,
-    which are slow. Instead, each row of the kernel becomes a band in a matrix (w, W)
-    that maps a row of pixels to a row of the output: the products with zeros cost less
-    than what they save.
+    which are slow. Instead, the kernel of a channel becomes a matrix (w, kh W), with
+    each row of the kernel along a diagonal, which maps kh rows of pixels to one row of
+    the output: the products with zeros cost less than what they save.
     """
 
     roles = ("kernel",)
@@ -109,41 +108,52 @@ class DepthwiseConv2D:
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (c, h, w, n), h = (H + 2 padding - kh) // stride + 1."""
         padded = pad(x, self.padding)
-        bands = self._bands(padded.shape[2])
         if training:
-            self.padded, self.bands = padded, bands
-        products = map(np.matmul, bands, self._rows(padded))  # (c, h, w, n), kh times
-        return reduce(np.add, products)
+            self.padded = padded
+        kh, W = len(self.kernel), padded.shape[2]
+        return _diagonal(self.kernel, W, self.stride) @ _rows(padded, kh, self.stride)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(c, h, w, n) -> (c, H, W, n)."""
-        self.dkernel = np.empty_like(self.kernel)
-        dpadded = np.zeros_like(self.padded)
-        steps = zip(self._rows(self.padded), self._rows(dpadded), strict=True)
-        for i, (rows, drows) in enumerate(steps):
-            dband = (dout @ rows.swapaxes(2, 3)).sum(1)  # (c, w, W)
-            for j, pixels in enumerate(self._diagonals(*dband.shape[1:])):
-                self.dkernel[i, j, :, 0] = dband[:, *pixels].sum(1)
-            drows += self.bands[i].swapaxes(2, 3) @ dout
-        return crop(dpadded, self.padding)
-
-    def _bands(self, W: int) -> np.ndarray:
-        """Return a matrix for each row and channel of the kernel: (kh, c, 1, w, W)."""
         kh, kw, c, _ = self.kernel.shape
-        w = (W - kw) // self.stride + 1
-        bands = np.zeros((kh, c, 1, w, W), self.kernel.dtype)
-        for j, (out, pixel) in enumerate(self._diagonals(w, W)):
-            bands[:, :, 0, out, pixel] = self.kernel[:, j]
-        return bands
+        _, h, w, n = dout.shape
+        _, H, W, _ = self.padded.shape
+        s, p = self.stride, self.padding
 
-    def _diagonals(self, w: int, W: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield, for each column of the kernel, where it is in a matrix (w, W)."""
-        out = np.arange(w)
-        for j in range(self.kernel.shape[1]):
-            yield out, out * self.stride + j
+        dmatrix = dout @ _rows(self.padded, kh, s).swapaxes(2, 3)  # (c, h, w, kh W)
+        dmatrix = dmatrix.sum(1).reshape(c, w, kh, W)
+        self.dkernel = np.empty_like(self.kernel)
+        for j, (out, pixel) in enumerate(_diagonals(kw, w, s)):
+            self.dkernel[:, j, :, 0] = dmatrix[:, out, :, pixel].sum(0).T
 
-    def _rows(self, x: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield, for each row of the kernel, the rows that it meets: (c, h, W, n)."""
-        kh, H = len(self.kernel), x.shape[1]
-        for i in range(kh):
-            yield x[:, i : i + H - kh + 1 : self.stride]
+        # Each pixel of dout goes to a window of x: the same convolution, turned round,
+        # of dout with its pixels `stride` apart
+        spread = np.zeros((c, H - 2 * p + kh - 1, W - 2 * p + kw - 1, n), dout.dtype)
+        top, left = kh - 1 - p, kw - 1 - p
+        spread[:, top : top + s * h : s, left : left + s * w : s] = dout
+        turned = self.kernel[::-1, ::-1]
+        return _diagonal(turned, spread.shape[2], 1) @ _rows(spread, kh, 1)
+
+
+def _diagonal(kernel: np.ndarray, W: int, stride: int) -> np.ndarray:
+    """Return the matrix of each channel: (c, 1, w, kh W)."""
+    kh, kw, c, _ = kernel.shape
+    w = (W - kw) // stride + 1
+    matrix = np.zeros((c, w, kh, W), kernel.dtype)
+    for j, (out, pixel) in enumerate(_diagonals(kw, w, stride)):
+        matrix[:, out, :, pixel] = kernel[:, j, :, 0].T
+    return matrix.reshape(c, 1, w, kh * W)
+
+
+def _diagonals(kw: int, w: int, stride: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield, for each column of a kernel, the outputs and the pixels that it joins."""
+    out = np.arange(w)
+    for j in range(kw):
+        yield out, out * stride + j
+
+
+def _rows(x: np.ndarray, kh: int, stride: int) -> np.ndarray:
+    """(c, H, W, n) -> (c, h, kh W, n): kh rows for each row of the output, a view."""
+    c, _, W, n = x.shape
+    rows = np.lib.stride_tricks.sliding_window_view(x, kh, axis=1)[:, ::stride]
+    return np.moveaxis(rows, -1, 2).reshape(c, -1, kh * W, n)

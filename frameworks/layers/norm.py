@@ -21,29 +21,30 @@ class BatchNorm2D:
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, h, w, n) -> the same shape."""
         rows = x.reshape(len(x), -1)
+        mean, variance = self.mean, self.variance
         if training:
             mean = rows.mean(1)
-            centred = rows - mean[:, None]
-            variance = np.vecdot(centred, centred) / rows.shape[1]
+        out = rows - mean[:, None]
+        if training:
+            variance = np.vecdot(out, out) / rows.shape[1]
             self._follow(self.mean, mean)
             self._follow(self.variance, variance)
-        else:
-            centred, variance = rows - self.mean[:, None], self.variance
         std = np.sqrt(variance + self.EPSILON)
-        centred /= std[:, None]
-        if training:
-            self.std, self.normed = std, centred
-        out = self.gamma[:, None] * centred
+        out *= (self.gamma / std)[:, None]
         out += self.beta[:, None]
+        if training:
+            self.rows, self.batch_mean, self.std = rows, mean, std
         return out.reshape(x.shape)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The same shape: the batch's mean and variance depend on x as well."""
         rows = dout.reshape(len(dout), -1)
-        self.dgamma, self.dbeta = np.vecdot(rows, self.normed), rows.sum(1)
-        dx = self.normed * (self.dgamma / -rows.shape[1])[:, None]
+        n = rows.shape[1]
+        dx = self.rows - self.batch_mean[:, None]
+        self.dgamma, self.dbeta = np.vecdot(rows, dx) / self.std, rows.sum(1)
+        dx *= (self.dgamma / self.std / -n)[:, None]
         dx += rows
-        dx -= (self.dbeta / rows.shape[1])[:, None]
+        dx -= (self.dbeta / n)[:, None]
         dx *= (self.gamma / self.std)[:, None]
         return dx.reshape(dout.shape)
 

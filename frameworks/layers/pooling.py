@@ -24,24 +24,20 @@ class MaxPool2D:
         padded = pad(x, self.padding, -np.inf) if self.padding else x
         first, *others = windows(padded, self.window, self.stride)
         out = first.copy()
-        for pixel in others:
-            np.maximum(out, pixel, out=out)
         if training:
-            self.padded, self.out = padded, out
+            self.padded_shape, self.winner = padded.shape, np.zeros(out.shape, np.uint8)
+        for k, pixel in enumerate(others, 1):
+            if training:  # the largest k whose pixel is larger than those before it
+                larger = (pixel > out).view(np.uint8)
+                np.maximum(self.winner, k * larger, out=self.winner)
+            np.maximum(out, pixel, out=out)
         return out
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(c, h, w, n) -> (c, H, W, n)."""
-        dpadded = np.zeros_like(self.padded)
-        open_windows = np.ones(dout.shape, bool)  # those whose maximum is not yet found
-        for pixel, dpixel in zip(
-            windows(self.padded, self.window, self.stride),
-            windows(dpadded, self.window, self.stride),
-            strict=True,
-        ):
-            winners = (pixel == self.out) & open_windows
-            open_windows ^= winners
-            dpixel += dout * winners
+        dpadded = np.zeros(self.padded_shape, dout.dtype)
+        for k, dpixel in enumerate(windows(dpadded, self.window, self.stride)):
+            dpixel += dout * (self.winner == k)
         return crop(dpadded, self.padding)
 
 

@@ -1,0 +1,180 @@
+"""A small network of each family in four frameworks: accuracy, speed, memory, lines.
+
+    python -m benchmarks.families [NETWORK ...] [--seeds 3] [--train-size 10000]
+        [--epochs 5] [--data-dir DIR] [--work DIR] [--pages docs/networks.md ...]
+
+Each network is a run of compare.py in WORK/NETWORK, and an interrupted one goes on.
+Its medians are kept in families.json, and the tables written into the pages.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import networks
+from comparison import network, results
+from comparison.command_line import parser as options_of_a_run
+from comparison.contestants import find_all
+from comparison.counting.classes import count_all
+from comparison.counting.code_length import ROOT
+from comparison.explanation import explain
+from comparison.report.outputs import markdown_table
+from comparison.report.readme import replace_block
+from comparison.report.tables import Cell, Table
+from models import MODELS
+
+FILE = Path(__file__).with_suffix(".json")
+NETWORKS = [
+    next(name for name in page.PRESETS if name.endswith("_small") or name == "resnet8")
+    for page in networks.PAGES
+]
+TITLES = {"skylark": "NumPy", "keras": "Keras", "torch": "PyTorch", "tf": "TensorFlow"}
+SETTINGS = ("seeds", "train_size", "epochs")
+
+
+def run(name: str, folder: Path, options: argparse.Namespace) -> None:
+    """Compare the four classes of a network, or finish what was begun."""
+    if (folder / "results.json").exists():
+        task = ["--resume", str(folder)]
+    else:
+        task = ["--out", str(folder), "--network", name, "--dataset", "cifar10"]
+        for setting in SETTINGS:
+            flag = f"--{setting.replace('_', '-')}"
+            task += [flag, str(getattr(options, setting))]
+    where = ["--data-dir", str(options.data_dir)] if options.data_dir else []
+    command = [sys.executable, "compare.py", "--quiet", *task, *where]
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    if done.returncode not in (0, 1):
+        sys.exit(done.returncode)
+
+
+def medians(folder: Path) -> dict[str, Any]:
+    """Return what families.json keeps of a run."""
+    found = results.read(folder)
+    proof = found["sameness"]
+    models = {}
+    for model, row in found["summary"].items():
+        speed = row["train_images_per_second"]
+        models[model] = {
+            "test_accuracy": row["test_accuracy"]["median"],
+            "images_per_second": [speed["median"], speed["min"], speed["max"]],
+            "first_step_seconds": row["first_step_seconds"]["median"],
+            "peak_memory_bytes": row["peak_memory_bytes"]["median"],
+        }
+    return {
+        "machine": found["environment"]["cpu"],
+        "threads": found["settings"]["threads"],
+        **{setting: found["settings"][setting] for setting in SETTINGS},
+        "proved": bool(proof and proof["passed"]),
+        "deviations": {k: v for k, v in (proof or {}).items() if k.endswith("_rel")},
+        "models": models,
+    }
+
+
+def measured(kept: dict[str, Any]) -> Table:
+    """Return accuracy, speed and memory of each network in each framework."""
+    header = ["network", "in", "test accuracy", "images/s", "of the fastest"]
+    header += ["first step s", "peak MB", "images, epochs, seeds"]
+    rows = []
+    for name, entry in kept.items():
+        fastest = max(m["images_per_second"][0] for m in entry["models"].values())
+        for model, row in entry["models"].items():
+            speed, low, high = row["images_per_second"]
+            size = f"{entry['train_size']:,}, {entry['epochs']}, {entry['seeds']}"
+            cells = [
+                f"`{name}`",
+                TITLES[model],
+                f"{row['test_accuracy']:.1%}",
+                f"{speed:,.0f} ({low:,.0f} to {high:,.0f})",
+                f"{speed / fastest:.2f}",
+                f"{row['first_step_seconds']:.1f}",
+                f"{row['peak_memory_bytes'] / 1e6:,.0f}",
+                size,
+            ]
+            rows.append([Cell(text) for text in cells])
+    return Table(header, rows)
+
+
+def lengths() -> Table:
+    """Return how long `network()` and what is around it are, now."""
+    rows = []
+    for name in NETWORKS:
+        classes, _ = networks.load(name)
+        counts = count_all(find_all(list(MODELS), classes))["classes"].values()
+        texts = [
+            f"{count['network']['lines']} + {count['own']['lines']}" for count in counts
+        ]
+        family = classes["skylark"].__name__.partition("_")[2]
+        rows.append([Cell(text) for text in (family, *texts)])
+    return Table(["family", *TITLES.values()], rows)
+
+
+def sizes() -> Table:
+    """Return parameters and multiply-adds of every preset of a page."""
+    rows = []
+    for page in networks.PAGES:
+        for name in page.PRESETS:
+            options = options_of_a_run().parse_args(["--network", name])
+            points = [r for r in explain(network.choose(options)) if not r.name]
+            parameters = sum(row.parameters for row in points)
+            millions = sum(row.multiply_adds for row in points) / 1e6
+            texts = f"`{name}`", f"{parameters:,}", f"{millions:,.1f}"
+            rows.append([Cell(text) for text in texts])
+    return Table(["preset", "parameters", "multiply-adds (M)"], rows)
+
+
+def deviations(kept: dict[str, Any]) -> Table:
+    """Return how far the classes of a network were from Skylark's, in float64."""
+    names = ("outputs", "gradient", "loss", "weights", "state")
+    rows = []
+    for network_name, entry in kept.items():
+        found = (entry["deviations"].get(f"{name}_max_rel") for name in names)
+        texts = [f"`{network_name}`", *(f"{value:.0e}" for value in found)]
+        rows.append([Cell(text) for text in texts])
+    return Table(
+        ["network", "outputs", "gradients", "losses", "weights", "state"], rows
+    )
+
+
+def write(pages: list[Path], kept: dict[str, Any]) -> None:
+    """Write all tables into the pages."""
+    tables = {
+        "sizes": sizes(),
+        "lengths": lengths(),
+        "measured": measured(kept),
+        "deviations": deviations(kept),
+    }
+    for page in pages:
+        text = page.read_text("utf-8")
+        for name, table in tables.items():
+            text = replace_block(text, f"table:{name}", markdown_table(table))
+        page.write_text(text, "utf-8")
+
+
+def main() -> None:
+    """Run what is asked for, and write the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.families")
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help="default: none")
+    for setting, default in zip(SETTINGS, (3, 10_000, 5), strict=True):
+        parser.add_argument(
+            f"--{setting.replace('_', '-')}", type=int, default=default, metavar="N"
+        )
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("families"))
+    parser.add_argument("--pages", type=Path, nargs="*", default=[])
+    options = parser.parse_args()
+    kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    for name in options.networks:
+        folder = options.work / name
+        run(name, folder, options)
+        kept[name] = medians(folder)
+        kept = {name: kept[name] for name in NETWORKS if name in kept}
+        FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    write(options.pages, kept)
+
+
+if __name__ == "__main__":
+    main()
