@@ -128,6 +128,7 @@ def complete(
                 plan.contestants,
                 plan.dataset.folder,
                 plan.network,
+                settings["threads"],
                 timeout,
             )
             run["sameness"] = proof

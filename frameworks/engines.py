@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from frameworks import layers
 from frameworks.layers import (
+    Container,
     Conv2D,
     Dense,
     Flatten,
@@ -20,8 +22,13 @@ from frameworks.layers import (
 )
 
 ENGINES = ("fast", "plain", "loops")
-# Those with a module of their own, which is imported when it is first used.
-MODULES = {"fast": "frameworks.fast.net", "loops": "frameworks.loops"}
+# Modules of their own, which are imported when they are first used. Where "fast" does
+# not know all layers of a network, it is "shared".
+MODULES = {
+    "fast": "frameworks.fast.net",
+    "shared": "frameworks.fast.shared",
+    "loops": "frameworks.loops",
+}
 CONSTRAINTS = {
     "engine": [StrOptions(set(ENGINES))],
     "n_jobs": [
@@ -33,6 +40,8 @@ CONSTRAINTS = {
 # The layers that fast and loops know, of convolutions the plainest; each of them treats
 # every image by itself.
 KNOWN = (Conv2D, Dense, Flatten, Identity, MaxPool2D, ReLU)
+# Those that shared knows: in another one, images may meet.
+SHARED = {layer for layer in vars(layers).values() if isinstance(layer, type)}
 
 
 class Network(Protocol):
@@ -84,8 +93,8 @@ def start(
 ) -> Network:
     """Return the network that computes these layers for images (h, w, c).
 
-    It is the engine's own where the engine knows all the layers, otherwise the plain
-    one: see `runs`. `n_jobs` is for "fast" alone.
+    It is the engine's own where the engine knows all the layers, otherwise another: see
+    `runs`. `n_jobs` is for "fast" alone, and for "shared".
     """
     engine = runs(engine, net)
     if engine == "plain":
@@ -94,12 +103,14 @@ def start(
 
 
 def runs(engine: str, net: Sequential) -> str:
-    """Return the name of the engine that `start` takes: `engine`, or else "plain".
+    """Return the name of the engine that `start` takes: `engine`, "shared" or "plain".
 
     A layer must be of a known type itself: what a subclass computes, only its own
     `forward` and `backward` know.
     """
-    return engine if _known(net) else "plain"
+    if _known(net):
+        return engine
+    return "shared" if engine == "fast" and _can_be_shared(net) else "plain"
 
 
 def _known(layer: Layer) -> bool:
@@ -111,6 +122,11 @@ def _known(layer: Layer) -> bool:
     if type(layer) is MaxPool2D:
         return (layer.stride, layer.padding) == (layer.window, 0)
     return type(layer) in KNOWN
+
+
+def _can_be_shared(layer: Layer) -> bool:
+    inside = layer.layers.values() if isinstance(layer, Container) else ()
+    return type(layer) in SHARED and all(map(_can_be_shared, inside))
 
 
 def training(net: Network) -> AbstractContextManager[None]:

@@ -12,6 +12,9 @@ from models import Skylark_CNN
 LONGEST = 5000  # characters of a sentence, whatever is in it
 
 
+ENGINES = {"shared": "by plain layers, each core with a share of the batch"}
+
+
 def conditions(run: records.Run) -> dict[str, str]:
     """Return the conditions under which the numbers hold, by what they are about."""
     data, settings, env = run["dataset"], run["settings"], run["environment"]
@@ -44,9 +47,10 @@ def _engines(run: records.Run) -> str:
         if engine := contestant.get("engine"):
             asked = contestant["parameters"].get("engine", Skylark_CNN().engine)
             if engine != asked:
+                how = ENGINES.get(engine, f"by engine {engine}")
                 sentences.append(
-                    f"{contestant['title']} is computed by engine {engine}, for "
-                    f"{asked} does not have all its layers"
+                    f"{contestant['title']} is computed {how}, for {asked} does not "
+                    "have all its layers"
                 )
     return "; ".join(sentences)
 

@@ -31,6 +31,7 @@ def prove(
     contestants: Sequence[Contestant],
     folder: Path,
     network: records.Network,
+    threads: int,
     timeout: float | None = None,
 ) -> records.Proof:
     """Return the proof for some contestants: what results.json keeps as `sameness`.
@@ -42,6 +43,8 @@ def prove(
         Of the data set.
     network : records.Network
         The proof takes its topology, as narrow as the family allows.
+    threads : int
+        For Skylark's engines.
     timeout : float or None
         Seconds for each.
 
@@ -71,7 +74,9 @@ def prove(
             return file, process.run(
                 "comparison.sameness.evidence",
                 spec,
-                threads=1,  # as many processes as cores: more would be in their way
+                # As many processes as cores run at a time: more threads would be in
+                # their way. Skylark's engines compute another way with more.
+                threads=threads if contestant.framework == "numpy" else 1,
                 on_event=lambda event: None,
                 timeout=timeout,
                 environment=contestant.environment,

@@ -84,13 +84,8 @@ class Crew:
         BaseException
             The first error, in the order of the calls, after all of them have ended.
         """
-        try:
-            while self.threads < len(work) - 1:
-                threading.Thread(target=self._serve, daemon=True).start()
-                self.threads += 1
-        except RuntimeError:  # the system has no more: those that started do more
-            if not self.threads:
-                return [call() for call in work]
+        if not self.grow(len(work) - 1):  # those that started do more
+            return [call() for call in work]
         done: queue.SimpleQueue = queue.SimpleQueue()
         for task in list(enumerate(work))[1:]:
             self.tasks.put((*task, done))
@@ -100,6 +95,19 @@ class Crew:
             if error is not None:
                 raise error
         return [result for _, result, _ in outcomes]
+
+    def grow(self, wanted: int) -> int:
+        """Start threads until there are as many as wanted; return how many there are.
+
+        They are fewer where the system has no more.
+        """
+        try:
+            while self.threads < wanted:
+                threading.Thread(target=self._serve, daemon=True).start()
+                self.threads += 1
+        except RuntimeError:
+            pass
+        return self.threads
 
     def _serve(self) -> None:
         while True:

@@ -1,5 +1,7 @@
 """Batch normalisation."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -23,31 +25,37 @@ class BatchNorm2D:
         rows = x.reshape(len(x), -1)
         mean, variance = self.mean, self.variance
         if training:
-            mean = rows.mean(1)
+            values = int(self.total(rows.shape[1]))
+            mean = self.total(rows.sum(1)) / values
         out = rows - mean[:, None]
         if training:
-            variance = np.vecdot(out, out) / rows.shape[1]
-            self._follow(self.mean, mean)
-            self._follow(self.variance, variance)
+            variance = self.total(np.vecdot(out, out)) / values
+            self.follow(mean, variance)
         std = np.sqrt(variance + self.EPSILON)
         out *= (self.gamma / std)[:, None]
         out += self.beta[:, None]
         if training:
-            self.rows, self.batch_mean, self.std = rows, mean, std
+            self.rows, self.values, self.batch_mean, self.std = rows, values, mean, std
         return out.reshape(x.shape)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The same shape: the batch's mean and variance depend on x as well."""
         rows = dout.reshape(len(dout), -1)
-        n = rows.shape[1]
         dx = self.rows - self.batch_mean[:, None]
         self.dgamma, self.dbeta = np.vecdot(rows, dx) / self.std, rows.sum(1)
-        dx *= (self.dgamma / self.std / -n)[:, None]
+        dgamma, dbeta = self.total(np.stack([self.dgamma, self.dbeta])) / self.values
+        dx *= (dgamma / -self.std)[:, None]
         dx += rows
-        dx -= (self.dbeta / n)[:, None]
+        dx -= dbeta[:, None]
         dx *= (self.gamma / self.std)[:, None]
         return dx.reshape(dout.shape)
 
-    def _follow(self, running: np.ndarray, batch: np.ndarray) -> None:
-        running *= self.MOMENTUM
-        running += (1 - self.MOMENTUM) * batch
+    def total(self, sums: Any) -> Any:
+        """Return sums over the batch; these are, unless it has been shared out."""
+        return sums
+
+    def follow(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Let the running statistics follow those of a batch."""
+        for running, batch in ((self.mean, mean), (self.variance, variance)):
+            running *= self.MOMENTUM
+            running += (1 - self.MOMENTUM) * batch

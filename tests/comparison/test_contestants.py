@@ -203,7 +203,8 @@ def test_names():
     assert find("torch").title == "Torch_CNN"
     assert find("skylark").engine == "fast"
     deep = find("skylark", resnet.MODELS)
-    assert (deep.title, deep.engine, deep.further) == ("Skylark_ResNet", "plain", ())
+    assert (deep.title, deep.engine) == ("Skylark_ResNet", "shared")
+    assert deep.further == ("frameworks.fast.shared",)
     with pytest.raises(ValueError, match="did you mean 'skylark:plain'"):
         find("skylark:plane")
 

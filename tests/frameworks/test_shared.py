@@ -1,0 +1,162 @@
+"""Any network in shares: the plain layers' numbers, whatever happens to a worker."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from frameworks import engines
+from frameworks.engines import PlainNet
+from frameworks.fast import threads
+from frameworks.fast.shared import SharedNet
+from frameworks.layers import BatchNorm2D, MaxPool2D, ReLU, Sequential
+from networks import resnet
+from tests.comparison.test_sameness import FAMILIES, SIZES
+
+SHAPE, CLASSES = (8, 7, 3), 4
+
+
+def network(family="resnet"):
+    """The layers of a small network, with weights drawn away from 0 and 1."""
+    model = FAMILIES[family]["skylark"](**SIZES[family], dtype="float64")
+    model.image_shape_, model.classes_ = SHAPE, np.arange(CLASSES)
+    net, rng = model.network(), np.random.default_rng(0)
+    for name, weight in sorted(net.weights().items()):
+        scale = 1 if name.endswith(("gamma", "variance")) else 0
+        weight[:] = rng.normal(scale, 0.3, weight.shape)
+        if scale:
+            weight[:] = np.abs(weight) + 0.5
+    return net
+
+
+def step(net, x, dlogits):
+    """Outputs, gradients and state of a step, by name."""
+    logits = net.forward(x, training=True)
+    net.backward(dlogits)
+    found = {"logits": logits}
+    for name, layer in net.net.weighted().items():
+        for role in layer.roles:
+            what = role if role in ("mean", "variance") else f"d{role}"
+            found[f"{name}.{what}"] = getattr(layer, what).copy()
+    return found
+
+
+def batch(n):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(n, *SHAPE)), rng.normal(size=(CLASSES, n))
+
+
+@pytest.mark.parametrize(("workers", "n"), [(1, 5), (2, 7), (3, 8), (3, 2), (2, 1)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_is_plain(family, workers, n):
+    """Two steps, a prediction, and a layer in the middle."""
+    nets = PlainNet(network(family)), SharedNet(network(family), workers)
+    for seed in range(2):
+        x, dlogits = batch(n)
+        expected, found = (step(net, x + seed, dlogits) for net in nets)
+        assert found.keys() == expected.keys()
+        for name, array in expected.items():
+            size = max(np.linalg.norm(array), 1e-3)
+            assert np.linalg.norm(found[name] - array) / size < 1e-9, name
+    for layer in (list(nets[0].net.layers)[1], "output"):
+        ours, theirs = (net.forward(x, layer) for net in nets)
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9)
+
+
+def test_the_same_bits_every_time():
+    x, dlogits = batch(9)
+    first, *others = (step(SharedNet(network(), 3), x, dlogits) for _ in range(5))
+    for other in others:
+        assert all((other[name] == array).all() for name, array in first.items())
+
+
+def test_a_prediction_disturbs_no_step():
+    x, dlogits = batch(6)
+    nets = SharedNet(network(), 2), SharedNet(network(), 2)
+    expected = step(nets[0], x, dlogits)
+    nets[1].forward(x, training=True)
+    nets[1].forward(x[:5])
+    nets[1].backward(dlogits)
+    kernel = nets[1].net.weighted()["stem.conv"].dkernel
+    assert (kernel == expected["stem.conv.dkernel"]).all()
+
+
+@pytest.mark.parametrize("error", [ValueError("a layer"), KeyboardInterrupt()])
+@pytest.mark.parametrize("worker", [0, 1])
+def test_an_error_ends_all_workers_and_the_next_step_works(error, worker):
+    """Nobody waits for ever at the norm that one of them never comes to."""
+    x, dlogits = batch(6)
+    net = SharedNet(network(), 2)
+    expected = step(SharedNet(network(), 2), x, dlogits)
+
+    def fails(x, training=True):
+        raise error
+
+    team, _ = net._shared_out(6)
+    team.nets[worker].layers["stage1.block1"].forward = fails
+    with pytest.raises(type(error)):
+        net.forward(x, training=True)
+    state = net.net.weighted()["stem.norm"]
+    state.mean[:], state.variance[:] = (
+        network().weights()[f"stem.norm.{role}"] for role in ("mean", "variance")
+    )
+    found = step(net, x, dlogits)
+    assert (found["logits"] == expected["logits"]).all()
+
+
+def test_with_fewer_threads_there_are_fewer_workers(monkeypatch):
+    monkeypatch.setattr(threads, "crew", threads.Crew())
+    grow = threads.crew.grow
+    monkeypatch.setattr(threads.crew, "grow", lambda wanted: grow(min(wanted, 1)))
+    net = SharedNet(network(), 4)
+    x, dlogits = batch(8)
+    found, expected = step(net, x, dlogits), step(PlainNet(network()), x, dlogits)
+    assert len(net.training[1]) == 2
+    np.testing.assert_allclose(found["logits"], expected["logits"], rtol=1e-9)
+
+
+def test_two_networks_at_a_time():
+    """Their workers wait for each other, and not for the other network's."""
+    x, dlogits = batch(8)
+    expected = step(SharedNet(network(), 3), x, dlogits)
+    found = []
+
+    def train():
+        found.extend(step(SharedNet(network(), 3), x, dlogits) for _ in range(5))
+
+    both = [threading.Thread(target=train) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(60)
+    assert len(found) == 10
+    for other in found:
+        assert all((other[name] == array).all() for name, array in expected.items())
+
+
+def test_processes_are_threads_and_it_says_so():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (12, 6, 6, 1), dtype=np.uint8), np.arange(12) % 2
+    model = resnet.Skylark_ResNet(blocks=(1,), width=2, epochs=1, n_jobs=2)
+    with pytest.warns(UserWarning, match="n_jobs=2 takes threads, not processes"):
+        model.fit(X, y)
+
+
+class Own(ReLU):
+    """Images may meet in it."""
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (MaxPool2D((3, 3), 2, 1), "shared"),
+        (BatchNorm2D(3), "shared"),
+        (Own(), "plain"),
+        (Sequential(Own()), "plain"),
+        (Sequential(Sequential(ReLU()), BatchNorm2D(3)), "shared"),
+    ],
+    ids=["padded pool", "norm", "own", "own inside", "norm inside"],
+)
+def test_which_networks_it_takes(layer, expected):
+    assert engines.runs("fast", Sequential(output=layer)) == expected
+    assert engines.runs("loops", Sequential(output=layer)) == "plain"
