@@ -77,7 +77,25 @@ def without_graphs(estimator):
     config.run_functions_eagerly(False)
 
 
-@pytest.mark.parametrize(("estimator", "check"), checks(MODELS, dtype="float64"))
+# Those that fit ten times and more: what they look at is the same code for all four.
+MANY_FITS = {
+    f"keras-{name}"
+    for name in (
+        "check_classifiers_classes",
+        "check_classifiers_train",
+        "check_classifier_data_not_an_array",
+        "check_estimators_dtypes",
+        "check_pipeline_consistency",
+        "check_transformer_data_not_an_array",
+        "check_array_api_input",
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    checks(MODELS, slow=MANY_FITS.__contains__, dtype="float64"),
+)
 def test_every_check_passes(estimator, check):
     check(estimator)
 
