@@ -4,14 +4,14 @@ A class is made when it is first used: to derive it from one of PyTorch's import
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from frameworks.lazy import nn, torch
 
 
-def chain(named: Mapping[str, Any]) -> Any:
+def chain(**named: Any) -> Any:
     """Return modules one after the other; "stage1.block2" is in a chain `stage1`."""
     whole = nn.Sequential()
     for path, module in named.items():

@@ -172,19 +172,21 @@ class Torch_DenseNet(DenseNet, Torch_CNN):
                 return torch.cat([x, new], 1)  # (n, c + growth, h, w)
 
         def transition(b):
-            layers = {"norm": norm(b.inputs), "relu": nn.ReLU()}
-            layers["conv"] = conv(b.inputs, b.filters, 1)
-            layers["pool"] = nn.AvgPool2d(b.pool)  # (n, c / 2, h / 2, w / 2)
-            return chain(layers)
+            return chain(
+                norm=norm(b.inputs),
+                relu=nn.ReLU(),
+                conv=conv(b.inputs, b.filters, 1),
+                pool=nn.AvgPool2d(b.pool),  # (n, c / 2, h / 2, w / 2)
+            )
 
         f = self.channels()
         net = {"stem": conv(self.image_shape_[2], 2 * self.growth_, 3)}  # (n, f, h, w)
         for b in self.plan():
             net[b.name] = transition(b) if b.pool else Block(b)
-        net["head"] = chain({"norm": norm(f), "relu": nn.ReLU()})  # (n, f, h, w)
+        net["head"] = chain(norm=norm(f), relu=nn.ReLU())  # (n, f, h, w)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
-        return chain(net)
+        return chain(**net)
 
 
 class TF_DenseNet(DenseNet, TF_CNN):

@@ -202,7 +202,7 @@ class Torch_DPN(DPN, Torch_CNN):
             net[b.name] = Block(b)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(b.filters, len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_DPN(DPN, TF_CNN):

@@ -202,7 +202,7 @@ class Torch_EfficientNet(EfficientNet, Torch_CNN):
         net["head"] = conv_norm(b.filters, self.head_, 1, swish)  # (n, head, h, w)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
         net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_EfficientNet(EfficientNet, TF_CNN):

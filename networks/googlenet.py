@@ -188,23 +188,17 @@ class Torch_GoogLeNet(GoogLeNet, Torch_CNN):
                 super().__init__()
                 self.one = conv(b.inputs, b.one, 1)
                 self.three = modules.chain(
-                    {
-                        "reduce": conv(b.inputs, b.reduced3, 1),
-                        "conv1": conv(b.reduced3, b.three, 3),
-                    }
+                    reduce=conv(b.inputs, b.reduced3, 1),
+                    conv1=conv(b.reduced3, b.three, 3),
                 )
                 self.five = modules.chain(
-                    {
-                        "reduce": conv(b.inputs, b.reduced5, 1),
-                        "conv1": conv(b.reduced5, b.five, 3),
-                        "conv2": conv(b.five, b.five, 3),
-                    }
+                    reduce=conv(b.inputs, b.reduced5, 1),
+                    conv1=conv(b.reduced5, b.five, 3),
+                    conv2=conv(b.five, b.five, 3),
                 )
                 self.pooled = modules.chain(
-                    {
-                        "pool": nn.MaxPool2d(3, stride=1, padding=1),
-                        "project": conv(b.inputs, b.pooled, 1),
-                    }
+                    pool=nn.MaxPool2d(3, stride=1, padding=1),
+                    project=conv(b.inputs, b.pooled, 1),
                 )
 
             def forward(self, x):
@@ -218,7 +212,7 @@ class Torch_GoogLeNet(GoogLeNet, Torch_CNN):
             f = b.filters
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_GoogLeNet(GoogLeNet, TF_CNN):

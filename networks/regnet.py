@@ -191,7 +191,7 @@ class Torch_RegNet(RegNet, Torch_CNN):
             net[b.name] = Block(b)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(b.filters, len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_RegNet(RegNet, TF_CNN):

@@ -193,7 +193,7 @@ class Torch_ResNet(ResNet, Torch_CNN):
             net[b.name] = Block(b)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(self.channels(), len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_ResNet(ResNet, TF_CNN):

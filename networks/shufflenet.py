@@ -163,11 +163,15 @@ class Torch_ShuffleNet(ShuffleNet, Torch_CNN):
                 super().__init__()
                 c, f, stride = b.inputs, b.filters, b.stride
                 if stride > 1:
-                    layers = {"depthwise": depthwise(c, stride), "conv": conv(c, f, 1)}
-                    self.left = modules.chain(layers)
-                layers = {"conv1": conv(c, f, 1), "depthwise": depthwise(f, stride)}
-                layers["conv2"] = conv(f, f, 1)
-                self.right = modules.chain(layers)
+                    self.left = modules.chain(
+                        depthwise=depthwise(c, stride),
+                        conv=conv(c, f, 1),  # (n, f, h', w')
+                    )
+                self.right = modules.chain(
+                    conv1=conv(c, f, 1),  # (n, f, h, w)
+                    depthwise=depthwise(f, stride),
+                    conv2=conv(f, f, 1),  # (n, f, h', w')
+                )
                 self.stride = stride
 
             def forward(self, x):
@@ -184,7 +188,7 @@ class Torch_ShuffleNet(ShuffleNet, Torch_CNN):
         net["head"] = conv(2 * b.filters, self.head_, 1)  # (n, head, h, w)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
         net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_ShuffleNet(ShuffleNet, TF_CNN):

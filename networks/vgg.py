@@ -117,7 +117,7 @@ class Torch_VGG(VGG, Torch_CNN):
                 net[b.name] = conv_norm(b.inputs, b.filters, 3, nn.ReLU)  # (n, f, h, w)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(b.filters, len(self.classes_))  # (n, classes)
-        return modules.chain(net)
+        return modules.chain(**net)
 
 
 class TF_VGG(VGG, TF_CNN):
