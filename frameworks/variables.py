@@ -63,12 +63,16 @@ def conv2d(
 ) -> Any:
     """(n, h, w, c) -> (n, h', w', filters); `padding` zeros on every side."""
     kernel = v.variable(f"{name}.kernel", (*window, x.shape[-1] // groups, filters))
-    x = pad(x, padding)
+    how = "VALID"
+    if stride == 1 and groups == 1 and window == (2 * padding + 1,) * 2:
+        how = "SAME"  # at other strides it pads right and below first
+    else:
+        x = pad(x, padding)
     if groups > 1 and x.dtype == tf.float64:  # TensorFlow has no gradient for it here
         parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
         x = tf.concat([tf.nn.conv2d(*part, stride, "VALID") for part in parts], -1)
     else:
-        x = tf.nn.conv2d(x, kernel, stride, "VALID")
+        x = tf.nn.conv2d(x, kernel, stride, how)
     if use_bias:
         x = tf.nn.bias_add(x, v.variable(f"{name}.bias", (filters,)))
     return x
@@ -79,15 +83,14 @@ def depthwise_conv2d(
 ) -> Any:
     """(n, h, w, c) -> (n, h', w', c); padded by window // 2, without bias."""
     kernel = v.variable(f"{name}.kernel", (window, window, x.shape[-1], 1))
+    if stride == 1:
+        return tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
     strides = (1, stride, stride, 1)
     return tf.nn.depthwise_conv2d(pad(x, window // 2), kernel, strides, "VALID")
 
 
 def pad(x: Any, padding: int, value: float = 0.0) -> Any:
-    """(n, h, w, c) -> (n, h + 2 padding, w + 2 padding, c).
-
-    TensorFlow's own "SAME" pads right and below first, where the stride is above 1.
-    """
+    """(n, h, w, c) -> (n, h + 2 padding, w + 2 padding, c)."""
     sides = [padding, padding]
     if padding:
         x = tf.pad(x, [[0, 0], sides, sides, [0, 0]], constant_values=value)
@@ -109,19 +112,29 @@ def dense(v: Variables, x: Any, name: str, units: int) -> Any:
 def batch_norm(v: Variables, x: Any, name: str, training: bool) -> Any:
     """(n, h, w, c) -> the same shape; variances are divided by the number of values.
 
-    TensorFlow's fused operation divides the running one by one less, and is float32.
+    TensorFlow's fused operation is 1.3 to 1.7 times as fast for a whole network, but
+    float32 alone, and divides the running variance by one less.
     """
     shape = x.shape[-1:]
     gamma, beta = (v.variable(f"{name}.{role}", shape) for role in ("gamma", "beta"))
     mean, variance = (
         v.variable(f"{name}.{role}", shape) for role in ("mean", "variance")
     )
-    if training:
+    if not training:
+        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+    if x.dtype == tf.float32:
+        none: list[float] = []
+        out, *batch, _, _, _ = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, mean=none, variance=none, epsilon=EPSILON
+        )
+        values = tf.cast(tf.size(x) // shape[0], x.dtype)
+        batch[1] *= (values - 1) / values
+    else:
         batch = tf.nn.moments(x, [0, 1, 2])
-        for running, value in zip((mean, variance), batch, strict=True):
-            running.assign(MOMENTUM * running + (1 - MOMENTUM) * value)
-        mean, variance = batch
-    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+        out = tf.nn.batch_normalization(x, *batch, beta, gamma, EPSILON)
+    for running, value in zip((mean, variance), batch, strict=True):
+        running.assign(MOMENTUM * running + (1 - MOMENTUM) * value)
+    return out
 
 
 def conv_norm(

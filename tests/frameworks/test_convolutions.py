@@ -1,13 +1,13 @@
-"""Keras's and TensorFlow's convolutions against Skylark's, as PyTorch's are elsewhere.
+"""Convolutions and norms of Keras and TensorFlow against Skylark's.
 
-In both dtypes: TensorFlow computes groups at once in float32, one by one in float64.
+In both dtypes: in float32, TensorFlow computes groups at once, and norms fused.
 """
 
 import numpy as np
 import pytest
 
 from frameworks import functional, lazy, variables
-from frameworks.layers import Conv2D, DepthwiseConv2D
+from frameworks.layers import BatchNorm2D, Conv2D, DepthwiseConv2D
 
 CASES = [  # window, stride, groups; 0 groups: depthwise
     (3, 1, 1),
@@ -93,3 +93,39 @@ def test_it_is_skylarks(framework, window, stride, groups, dtype):
     for theirs, expected in zip(found, (out, dx, dkernel), strict=True):
         error = np.linalg.norm(theirs.numpy() - expected) / np.linalg.norm(expected)
         assert error < LIMITS[dtype]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("shape", [(3, 6, 7, 4), (1, 1, 1, 4), (2, 1, 1, 4)])
+def test_tensorflows_norm_is_skylarks(dtype, shape):
+    """Outputs, gradients and running statistics; one channel hardly varies."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(1, 2, shape).astype(dtype)
+    x[..., 0] *= 1e-3
+    dout = rng.normal(size=shape).astype(dtype)
+    ours = BatchNorm2D(shape[-1], dtype)
+    ours.gamma[:], ours.beta[:] = rng.uniform(1, 2, (2, shape[-1]))
+    tf = lazy.load("tensorflow")
+    v = variables.Variables(dtype)
+    for role in ours.roles:
+        v[f"norm.{role}"] = tf.Variable(getattr(ours, role))
+
+    @tf.function(autograph=False)
+    def both(x, dout):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = variables.batch_norm(v, x, "norm", training=True)
+            loss = tf.reduce_sum(out * dout)
+        return out, *tape.gradient(loss, (x, v["norm.gamma"], v["norm.beta"]))
+
+    out = ours.forward(np.moveaxis(x, (0, -1), (-1, 0)))
+    dx = ours.backward(np.moveaxis(dout, (0, -1), (-1, 0)))
+    expected = [np.moveaxis(a, (0, -1), (-1, 0)) for a in (out, dx)]
+    expected += [ours.dgamma, ours.dbeta, ours.mean, ours.variance]
+    found = [*both(tf.constant(x), tf.constant(dout))]
+    found += [v["norm.mean"], v["norm.variance"]]
+    limit = 30 * LIMITS[dtype]
+    for theirs, array in zip(found, expected, strict=True):
+        error = np.linalg.norm(theirs.numpy() - array)
+        assert error <= limit * max(np.linalg.norm(array), 1)
