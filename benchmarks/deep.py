@@ -60,7 +60,8 @@ def run(folder: Path, network: str, rounds: int) -> str:
 
 def _ratio(found: Sequence[float], others: Sequence[float]) -> str:
     ratios = [a / b for a, b in zip(found, others, strict=True)]
-    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    span = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
+    return f"{median(ratios):.2f}{span}"
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def _grouped_conv2d() -> Any:
     class GroupedConv2D(keras.layers.Conv2D):
         """Keras's own, but for how it is computed with TensorFlow: group by group.
 
-        Keras leaves it to XLA there, which is 20 times slower on a CPU.
+        Keras leaves it to XLA there, which is 100 times slower on a CPU.
         """
 
         def convolution_op(self, inputs: Any, kernel: Any) -> Any:
