@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import networks
+from benchmarks.blocks import command, place
 from comparison import network, results
-from comparison.command_line import parser as options_of_a_run
 from comparison.contestants import find_all
 from comparison.counting.classes import count_all
 from comparison.counting.code_length import ROOT
 from comparison.explanation import explain
 from comparison.report.outputs import markdown_table
-from comparison.report.readme import replace_block
-from comparison.report.tables import Cell, Table
+from comparison.report.tables import Table, texts
 from models import MODELS
 
 FILE = Path(__file__).with_suffix(".json")
@@ -45,8 +44,8 @@ def run(name: str, folder: Path, options: argparse.Namespace) -> None:
             flag = f"--{setting.replace('_', '-')}"
             task += [flag, str(getattr(options, setting))]
     where = ["--data-dir", str(options.data_dir)] if options.data_dir else []
-    command = [sys.executable, "compare.py", "--quiet", *task, *where]
-    done = subprocess.run(command, cwd=ROOT, check=False)
+    line = [sys.executable, "compare.py", "--quiet", *task, *where]
+    done = subprocess.run(line, cwd=ROOT, check=False)
     if done.returncode not in (0, 1):
         sys.exit(done.returncode)
 
@@ -57,6 +56,8 @@ def medians(folder: Path) -> dict[str, Any]:
     proof = found["sameness"]
     models = {}
     for model, row in found["summary"].items():
+        if not row["trials"]:
+            continue  # all failed
         speed = row["train_images_per_second"]
         models[model] = {
             "test_accuracy": row["test_accuracy"]["median"],
@@ -84,8 +85,8 @@ def measured(kept: dict[str, Any]) -> Table:
         for model, row in entry["models"].items():
             speed, low, high = row["images_per_second"]
             size = f"{entry['train_size']:,}, {entry['epochs']}, {entry['seeds']}"
-            cells = [
-                f"`{name}`",
+            cells = texts(
+                name,
                 TITLES[model],
                 f"{row['test_accuracy']:.1%}",
                 f"{speed:,.0f} ({low:,.0f} to {high:,.0f})",
@@ -93,8 +94,8 @@ def measured(kept: dict[str, Any]) -> Table:
                 f"{row['first_step_seconds']:.1f}",
                 f"{row['peak_memory_bytes'] / 1e6:,.0f}",
                 size,
-            ]
-            rows.append([Cell(text) for text in cells])
+            )
+            rows.append(cells)
     return Table(header, rows)
 
 
@@ -104,11 +105,11 @@ def lengths() -> Table:
     for name in NETWORKS:
         classes, _ = networks.load(name)
         counts = count_all(find_all(list(MODELS), classes))["classes"].values()
-        texts = [
+        lines = [
             f"{count['network']['lines']} + {count['own']['lines']}" for count in counts
         ]
         family = classes["skylark"].__name__.partition("_")[2]
-        rows.append([Cell(text) for text in (family, *texts)])
+        rows.append(texts(family, *lines))
     return Table(["family", *TITLES.values()], rows)
 
 
@@ -117,41 +118,26 @@ def sizes() -> Table:
     rows = []
     for page in networks.PAGES:
         for name in page.PRESETS:
-            options = options_of_a_run().parse_args(["--network", name])
-            points = [r for r in explain(network.choose(options)) if not r.name]
+            described, _ = network.preset(name)
+            points = [row for row in explain(described) if not row.name]
             parameters = sum(row.parameters for row in points)
             millions = sum(row.multiply_adds for row in points) / 1e6
-            texts = f"`{name}`", f"{parameters:,}", f"{millions:,.1f}"
-            rows.append([Cell(text) for text in texts])
+            rows.append(texts(name, f"{parameters:,}", f"{millions:,.1f}"))
     return Table(["preset", "parameters", "multiply-adds (M)"], rows)
 
 
 def deviations(kept: dict[str, Any]) -> Table:
     """Return how far the classes of a network were from Skylark's, in float64."""
-    names = ("outputs", "gradient", "loss", "weights", "state")
+    kinds = ("outputs", "gradient", "loss", "weights", "state")
     rows = []
-    for network_name, entry in kept.items():
-        found = (entry["deviations"].get(f"{name}_max_rel") for name in names)
-        texts = [f"`{network_name}`", *(f"{value:.0e}" for value in found)]
-        rows.append([Cell(text) for text in texts])
+    for name, entry in kept.items():
+        if not entry["proved"]:
+            continue
+        found = (entry["deviations"][f"{kind}_max_rel"] for kind in kinds)
+        rows.append(texts(name, *(f"{value:.0e}" for value in found)))
     return Table(
         ["network", "outputs", "gradients", "losses", "weights", "state"], rows
     )
-
-
-def write(pages: list[Path], kept: dict[str, Any]) -> None:
-    """Write all tables into the pages."""
-    tables = {
-        "sizes": sizes(),
-        "lengths": lengths(),
-        "measured": measured(kept),
-        "deviations": deviations(kept),
-    }
-    for page in pages:
-        text = page.read_text("utf-8")
-        for name, table in tables.items():
-            text = replace_block(text, f"table:{name}", markdown_table(table))
-        page.write_text(text, "utf-8")
 
 
 def main() -> None:
@@ -163,7 +149,7 @@ def main() -> None:
             f"--{setting.replace('_', '-')}", type=int, default=default, metavar="N"
         )
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--work", type=Path, default=Path("families"))
+    parser.add_argument("--work", type=Path, default=Path("runs", "families"))
     parser.add_argument("--pages", type=Path, nargs="*", default=[])
     options = parser.parse_args()
     kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
@@ -173,8 +159,15 @@ def main() -> None:
         kept[name] = medians(folder)
         kept = {name: kept[name] for name in NETWORKS if name in kept}
         FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    write(options.pages, kept)
+    tables = {
+        "sizes": sizes(),
+        "lengths": lengths(),
+        "measured": measured(kept),
+        "deviations": deviations(kept),
+    }
+    for name, table in tables.items():
+        place(markdown_table(table), f"table:{name}", options.pages)
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -27,12 +27,10 @@ class LayerSizes(NamedTuple):
     multiply_adds: int  # of convolutions and dense layers
 
 
-def explain(
-    network: records.Network,
-    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
-    classes: int = CLASSES,
-) -> list[LayerSizes]:
+def explain(network: records.Network) -> list[LayerSizes]:
     """Return the layers of a network: each point, and after it what it is made of.
+
+    For one image of IMAGE_SHAPE, and as many classes as CLASSES.
 
     Raises
     ------
@@ -42,8 +40,8 @@ def explain(
     Model: Any = classes_of(network)["skylark"]
     model = Model(**network["sizes"])
     model.check_sizes()
-    model.image_shape_, model.classes_ = image_shape, np.arange(classes)
-    h, w, c = image_shape
+    model.image_shape_, model.classes_ = IMAGE_SHAPE, np.arange(CLASSES)
+    h, w, c = IMAGE_SHAPE
     x = np.zeros((c, h, w, 1), model.dtype)
     layers = []
     for point, whole in model.network().layers.items():

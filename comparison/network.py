@@ -53,7 +53,7 @@ def choose(
     if earlier and options.network is None:
         base, classes = earlier, classes_of(earlier)
     else:
-        base, classes = _preset(options.network or DEFAULT)
+        base, classes = preset(options.network or DEFAULT)
     Model: Any = classes["skylark"]
     sizes = base["sizes"]
     for name, value in _changes(options, Model).items():
@@ -75,17 +75,17 @@ def choose(
 def small_cnn(sizes: dict[str, Any]) -> records.Network:
     """Return the small CNN of some sizes, by its preset's name where it has one."""
     for name in ("seed", "small"):
-        preset, _ = _preset(name)
-        if preset["sizes"] == sizes:
-            return preset
+        found, _ = preset(name)
+        if found["sizes"] == sizes:
+            return found
     return {"name": None, "family": "cnn", "sizes": sizes}
 
 
 def classes_of(network: records.Network) -> dict[str, type]:
     """Return the four classes of a network's page; ValueError where there is none."""
     for name in networks.NAMES:
-        preset, classes = _preset(name)
-        if preset["family"] == network["family"]:
+        found, classes = preset(name)
+        if found["family"] == network["family"]:
             return classes
     raise ValueError(f"there is no family of networks {network['family']!r} here.")
 
@@ -125,7 +125,7 @@ def in_words(network: records.Network) -> str:
     return f"{network['name'] or network['family']}: {sizes}"
 
 
-def _preset(name: str) -> tuple[records.Network, dict[str, type]]:
+def preset(name: str) -> tuple[records.Network, dict[str, type]]:
     """Return a preset as results.json has it, and its classes."""
     classes, sizes = networks.load(name)
     Model: Any = classes["skylark"]

@@ -86,34 +86,33 @@ def stack(pictures: Sequence[Picture]) -> Picture:
 
 def beside(pictures: Sequence[Picture], sign: str, above: str = "") -> Picture:
     """Return branches beside each other, and the sign of what joins them."""
-    gap, radius = 1.5 * GAP, 5 + 3.4 * len(sign)
-    width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
-    top = GAP + (LINE if above else 0)
-    height = max(picture.height for picture in pictures)
-    join = top + height + GAP + 9
-    parts, x, ways = [], 0.0, []
+    gap, start = 1.5 * GAP, LINE if above else 0
+    top = start + GAP
+    ways, x = [], 0.0
     for picture in pictures:
-        parts.append(moved(picture, x, top))
-        ways.append((x + picture.x, top + picture.height))
+        ways.append(x + picture.x)
         x += picture.width + gap
-    middle = ways[0][0] if len(ways) == 1 else (ways[0][0] + ways[-1][0]) / 2
-    start = LINE if above else 0
-    if above:
-        parts.append(f'<text x="{middle:g}" y="{LINE - 5}">{above}</text>')
-    for way, bottom in ways:
-        parts.append(f'<path d="M{middle:g} {start} v{GAP / 2:g} H{way:g} V{top:g}"/>')
-        parts.append(f'<path d="M{way:g} {bottom:g} V{join - 9 - GAP / 2:g}"/>')
-        parts.append(
-            f'<path d="M{way:g} {join - 9 - GAP / 2:g} H{middle:g} V{join:g}"/>'
-        )
-    if len(sign) == 1:
-        parts.append(f'<circle cx="{middle:g}" cy="{join:g}" r="9"/>')
-        parts.append(f'<text x="{middle:g}" y="{join + 4:g}">{sign}</text>')
-        return Picture(width, join + 9, middle, "".join(parts))
-    joint = box([sign], "other")
-    parts.append(moved(joint, middle - joint.x, join - 4))
-    left = min(0.0, middle - radius - joint.x)
-    return Picture(width - left, join - 4 + joint.height, middle, "".join(parts))
+    middle, bottom = (ways[0] + ways[-1]) / 2, top + max(p.height for p in pictures)
+    joint = box([sign], "other") if len(sign) > 1 else circle(sign)
+    # A joint may be wider than all branches
+    left = max(0.0, joint.x - middle)
+    width = left + max(x - gap, middle + joint.width - joint.x)
+    middle += left
+    parts = [f'<text x="{middle:g}" y="{LINE - 5}">{above}</text>'] if above else []
+    for picture, way in zip(pictures, ways, strict=True):
+        x = left + way
+        end = top + picture.height
+        parts.append(moved(picture, x - picture.x, top))
+        parts.append(f'<path d="M{middle:g} {start} v{GAP / 2:g} H{x:g} V{top:g}"/>')
+        parts.append(f'<path d="M{x:g} {end:g} V{bottom + GAP / 2:g} H{middle:g} v8"/>')
+    parts.append(moved(joint, middle - joint.x, bottom + GAP))
+    return Picture(width, bottom + GAP + joint.height, middle, "".join(parts))
+
+
+def circle(sign: str) -> Picture:
+    """Return a sign of one character in a circle."""
+    text = f'<text x="9" y="13">{sign}</text>'
+    return Picture(18, 18, 9, f'<circle cx="9" cy="9" r="9"/>{text}')
 
 
 def draw(layer: Any) -> Picture:
@@ -215,7 +214,7 @@ def page(preset: str, points: Sequence[str]) -> str:
     model = Model(**sizes)
     model.image_shape_, model.classes_ = (32, 32, 3), np.arange(10)
     net = model.network().layers
-    pictures = [titled(point, draw(stackable(net[point]))) for point in points]
+    pictures = [titled(point, draw(net[point])) for point in points]
     width = sum(picture.width for picture in pictures) + 40 * (len(pictures) + 1)
     height = max(picture.height for picture in pictures) + 20
     parts, x = [], 40.0
@@ -228,13 +227,6 @@ def page(preset: str, points: Sequence[str]) -> str:
         f'</title><style>{STYLE}</style><rect class="page" style="fill:#ffffff;stroke:'
         f'none" width="100%" height="100%"/>{"".join(parts)}</svg>\n'
     )
-
-
-def stackable(layer: Any) -> Any:
-    """Return a single layer as a chain of one, so that it is drawn in a box."""
-    if isinstance(layer, layers.Container):
-        return layer
-    return layers.Sequential(layer)
 
 
 def family(preset: str) -> str:

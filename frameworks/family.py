@@ -1,6 +1,6 @@
 """A family of networks: its sizes and its layers' names, the same for four classes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -66,6 +66,27 @@ class Family:
         return narrowed
 
 
+class DeepFamily(Family):
+    """A family whose networks are a chain: the parts of a plan, and what is around it.
+
+    Attributes
+    ----------
+    before, after : tuple of str
+        Names of the layers before the parts of the plan, and after them.
+    """
+
+    before: ClassVar[tuple[str, ...]] = ("stem",)
+    after: ClassVar[tuple[str, ...]] = ("pool", "output")
+
+    def layer_names(self) -> list[str]:
+        """Return the names of the whole chain."""
+        return [*self.before, *(part.name for part in self.plan()), *self.after]
+
+    def plan(self) -> Iterator[Any]:
+        """Yield the parts, in order; each has a `name`."""
+        raise NotImplementedError
+
+
 def check_whole(name: str, numbers: Any) -> None:
     """Raise ValueError unless all `numbers` are whole numbers of at least 1."""
     for number in numbers:
@@ -75,16 +96,11 @@ def check_whole(name: str, numbers: Any) -> None:
             )
 
 
-def check_stages(sizes: Any, name: str, most: int) -> None:
-    """Raise ValueError unless a size has a number for each of 1 to `most` stages."""
-    numbers = getattr(sizes, name)
-    if not 1 <= len(numbers) <= most:
+def check_one_a_stage(sizes: Any, *names: str) -> None:
+    """Raise ValueError unless the sizes of these names are equally long."""
+    numbers = [tuple(getattr(sizes, name)) for name in names]
+    if len(set(map(len, numbers))) > 1:
         raise ValueError(
-            f"{name} must be 1 to {most} whole numbers, one a stage, "
-            f"got {tuple(numbers)}."
+            f"{' and '.join(names)} must have a number for each stage, got "
+            f"{' and '.join(map(str, numbers))}."
         )
-
-
-def multiple_of_8(channels: float) -> int:
-    """Return the closest multiple of 8, at least 8."""
-    return max(8, int(channels + 4) // 8 * 8)

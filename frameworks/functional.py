@@ -1,4 +1,4 @@
-"""Layers for Keras's functional API: what goes together in many networks.
+"""Layers that often go together, for Keras's functional API.
 
 A name has dots, as in the other frameworks. Keras's own have "-": PyTorch, which may be
 below Keras, takes no dots.
@@ -24,9 +24,7 @@ def conv2d(
     x: Any, path: str, filters: int, window: int, *, stride: int = 1, groups: int = 1
 ) -> Any:
     """(n, h, w, c) -> (n, h', w', filters); padded by window // 2, without bias."""
-    padding = "same"
-    if stride > 1:  # where "same" pads right and below first
-        x, padding = pad(x, window // 2), "valid"
+    x, padding = _padded(x, window, stride)
     Convolution = keras.layers.Conv2D if groups == 1 else _grouped_conv2d()
     return Convolution(
         filters,
@@ -63,17 +61,17 @@ def _grouped_conv2d() -> Any:
 
 def depthwise_conv2d(x: Any, path: str, window: int, *, stride: int = 1) -> Any:
     """(n, h, w, c) -> (n, h', w', c); padded by window // 2, without bias."""
-    padding = "same"
-    if stride > 1:
-        x, padding = pad(x, window // 2), "valid"
+    x, padding = _padded(x, window, stride)
     return keras.layers.DepthwiseConv2D(
         window, stride, padding, use_bias=False, name=layer_name(path)
     )(x)
 
 
-def pad(x: Any, padding: int) -> Any:
-    """(n, h, w, c) -> (n, h + 2 padding, w + 2 padding, c): zeros on every side."""
-    return keras.layers.ZeroPadding2D(padding)(x) if padding else x
+def _padded(x: Any, window: int, stride: int) -> tuple[Any, str]:
+    """Return x, and the `padding` with which window // 2 zeros are on every side."""
+    if stride == 1:
+        return x, "same"  # at other strides it pads right and below first
+    return (keras.layers.ZeroPadding2D(window // 2)(x) if window > 1 else x), "valid"
 
 
 def batch_norm(x: Any, path: str) -> Any:
@@ -95,8 +93,7 @@ def conv_norm(
 ) -> Any:
     """Convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', filters)."""
     x = conv2d(x, f"{path}.conv", filters, window, stride=stride, groups=groups)
-    x = batch_norm(x, f"{path}.norm")
-    return keras.layers.Activation(activation, name=layer_name(path))(x)
+    return _with_norm(x, path, activation)
 
 
 def depthwise_norm(
@@ -104,6 +101,10 @@ def depthwise_norm(
 ) -> Any:
     """Depthwise convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', c)."""
     x = depthwise_conv2d(x, f"{path}.conv", window, stride=stride)
+    return _with_norm(x, path, activation)
+
+
+def _with_norm(x: Any, path: str, activation: str | None) -> Any:
     x = batch_norm(x, f"{path}.norm")
     return keras.layers.Activation(activation, name=layer_name(path))(x)
 
@@ -119,12 +120,8 @@ def max_pool(x: Any, window: int, stride: int) -> Any:
 
 def squeeze_excite(x: Any, path: str, squeezed: int, activation: str) -> Any:
     """Multiply x by a gate for each channel, made from all means (Hu et al. 2018)."""
-    layers = keras.layers
+    layers, name = keras.layers, layer_name(path)
     gate = layers.GlobalAveragePooling2D(keepdims=True)(x)  # (n, 1, 1, c)
-    for name, units, how in (
-        ("squeeze", squeezed, activation),
-        ("excite", x.shape[-1], "sigmoid"),
-    ):
-        dense = layers.Dense(units, how, name=layer_name(f"{path}.{name}"))
-        gate = dense(gate)
+    gate = layers.Dense(squeezed, activation, name=f"{name}-squeeze")(gate)
+    gate = layers.Dense(x.shape[-1], "sigmoid", name=f"{name}-excite")(gate)
     return layers.Multiply()([x, gate])

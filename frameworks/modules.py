@@ -1,4 +1,4 @@
-"""Modules for PyTorch: what it lacks, and what goes together in many networks.
+"""Modules that PyTorch lacks, and groups of its own that often go together.
 
 A class is made when it is first used: to derive it from one of PyTorch's imports that.
 """

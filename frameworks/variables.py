@@ -63,16 +63,14 @@ def conv2d(
 ) -> Any:
     """(n, h, w, c) -> (n, h', w', filters); `padding` zeros on every side."""
     kernel = v.variable(f"{name}.kernel", (*window, x.shape[-1] // groups, filters))
-    how = "VALID"
-    if stride == 1 and groups == 1 and window == (2 * padding + 1,) * 2:
-        how = "SAME"  # at other strides it pads right and below first
-    else:
+    same = stride == 1 and groups == 1 and window == (2 * padding + 1,) * 2
+    if not same:  # at other strides "SAME" pads right and below first
         x = pad(x, padding)
     if groups > 1 and x.dtype == tf.float64:  # TensorFlow has no gradient for it here
         parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
         x = tf.concat([tf.nn.conv2d(*part, stride, "VALID") for part in parts], -1)
     else:
-        x = tf.nn.conv2d(x, kernel, stride, how)
+        x = tf.nn.conv2d(x, kernel, stride, "SAME" if same else "VALID")
     if use_bias:
         x = tf.nn.bias_add(x, v.variable(f"{name}.bias", (filters,)))
     return x
@@ -161,8 +159,7 @@ def conv_norm(
         groups=groups,
         use_bias=False,
     )
-    x = batch_norm(v, x, f"{name}.norm", training)
-    return activation(x) if activation else x
+    return _with_norm(v, x, name, activation, training)
 
 
 def depthwise_norm(
@@ -177,6 +174,16 @@ def depthwise_norm(
 ) -> Any:
     """Depthwise convolution -> norm -> activation: (n, h, w, c) -> (n, h', w', c)."""
     x = depthwise_conv2d(v, x, f"{name}.conv", window, stride=stride)
+    return _with_norm(v, x, name, activation, training)
+
+
+def _with_norm(
+    v: Variables,
+    x: Any,
+    name: str,
+    activation: Callable[[Any], Any] | None,
+    training: bool,
+) -> Any:
     x = batch_norm(v, x, f"{name}.norm", training)
     return activation(x) if activation else x
 

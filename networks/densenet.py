@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family
+from frameworks.family import DeepFamily
 from frameworks.layers import (
     AvgPool2D,
     BatchNorm2D,
@@ -38,8 +38,13 @@ class BlockSizes(NamedTuple):
     filters: int  # new ones; of a transition, all
     pool: tuple[int, int] | None = None
 
+    @property
+    def outputs(self) -> int:
+        """Channels of the output."""
+        return self.filters if self.pool else self.inputs + self.filters
 
-class DenseNet(Family):
+
+class DenseNet(DeepFamily):
     """Stem -> stages of dense layers, transitions between -> head -> pool -> dense.
 
     Parameters
@@ -53,11 +58,7 @@ class DenseNet(Family):
     family = "densenet"
     sizes: ClassVar = {"blocks": (2, 2, 2, 2), "growth": 8}
     narrow: ClassVar = {"growth": 3}
-
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, layers, transitions, head, pool and output."""
-        blocks = [block.name for block in self.plan()]
-        return ["stem", *blocks, "head", "pool", "output"]
+    after = ("head", "pool", "output")
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield layers and transitions, in order; pools are clipped to the image."""
@@ -66,18 +67,15 @@ class DenseNet(Family):
         for stage, count in enumerate(self.blocks_, 1):
             for number in range(1, count + 1):
                 name = f"stage{stage}.block{number}"
-                yield BlockSizes(name, inputs, self.growth_)
-                inputs += self.growth_
+                block = BlockSizes(name, inputs, self.growth_)
+                yield block
+                inputs = block.outputs
             if stage < len(self.blocks_):
                 pool = (min(2, h), min(2, w))
                 name = f"stage{stage}.transition"
-                yield BlockSizes(name, inputs, inputs // 2, pool)
-                h, w, inputs = h // pool[0], w // pool[1], inputs // 2
-
-    def channels(self) -> int:
-        """Return how many channels there are at the end."""
-        *_, last = self.plan()
-        return last.inputs + last.filters
+                block = BlockSizes(name, inputs, inputs // 2, pool)
+                yield block
+                h, w, inputs = h // pool[0], w // pool[1], block.outputs
 
 
 class Skylark_DenseNet(DenseNet, Skylark_CNN):
@@ -111,10 +109,11 @@ class Skylark_DenseNet(DenseNet, Skylark_CNN):
                 pool=AvgPool2D(b.pool),  # (c / 2, h / 2, w / 2, n)
             )
 
-        f = self.channels()
-        net = {"stem": conv(self.image_shape_[2], 2 * self.growth_, 3, needs_dx=False)}
+        c, f = self.image_shape_[2], 2 * self.growth_
+        net = {"stem": conv(c, f, 3, needs_dx=False)}  # (f, h, w, n)
         for b in self.plan():
             net[b.name] = transition(b) if b.pool else block(b)
+            f = b.outputs
         net["head"] = Sequential(norm=norm(f), relu=ReLU())  # (f, h, w, n)
         net["pool"] = GlobalAvgPool2D()  # (f, n)
         net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
@@ -179,10 +178,11 @@ class Torch_DenseNet(DenseNet, Torch_CNN):
                 pool=nn.AvgPool2d(b.pool),  # (n, c / 2, h / 2, w / 2)
             )
 
-        f = self.channels()
-        net = {"stem": conv(self.image_shape_[2], 2 * self.growth_, 3)}  # (n, f, h, w)
+        c, f = self.image_shape_[2], 2 * self.growth_
+        net = {"stem": conv(c, f, 3)}  # (n, f, h, w)
         for b in self.plan():
             net[b.name] = transition(b) if b.pool else Block(b)
+            f = b.outputs
         net["head"] = chain(norm=norm(f), relu=nn.ReLU())  # (n, f, h, w)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
         net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family, check_whole
+from frameworks.family import DeepFamily, check_one_a_stage
 from frameworks.layers import (
     Dense,
     DualPath,
@@ -51,7 +51,7 @@ class BlockSizes(NamedTuple):
         return (self.made if self.projects else self.inputs) + self.dense
 
 
-class DPN(Family):
+class DPN(DeepFamily):
     """Stem -> stages of dual path blocks -> global average pool -> dense.
 
     Parameters
@@ -84,20 +84,11 @@ class DPN(Family):
     def check_sizes(self) -> None:
         """Raise ValueError where stages or groups do not come out even."""
         super().check_sizes()
-        check_whole("blocks", self.blocks)
-        if len(self.blocks) != len(self.dense):
-            raise ValueError(
-                "blocks and dense must have a number for each stage, got "
-                f"{tuple(self.blocks)} and {tuple(self.dense)}."
-            )
+        check_one_a_stage(self, "blocks", "dense")
         if self.width % self.groups:
             raise ValueError(
                 f"width must be a multiple of groups, {self.groups}, got {self.width}."
             )
-
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, blocks, pool and output."""
-        return ["stem", *(block.name for block in self.plan()), "pool", "output"]
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
@@ -142,9 +133,9 @@ class Skylark_DPN(DPN, Skylark_CNN):
         net = {"stem": conv(c, f, 3, ReLU, needs_dx=False)}  # (f, h, w, n)
         for b in self.plan():
             net[b.name] = block(b)
+            f = b.filters
         net["pool"] = GlobalAvgPool2D()  # (f, n)
-        classes = len(self.classes_)
-        net["output"] = Dense(b.filters, classes, self.dtype_)  # (classes, n)
+        net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
         return Sequential(**net)
 
 
@@ -197,11 +188,13 @@ class Torch_DPN(DPN, Torch_CNN):
                 added = out[:, :r] + x[:, :r]
                 return torch.cat([added, x[:, r:], out[:, r:]], 1).relu()
 
-        net = {"stem": conv(self.image_shape_[2], self.stem_, 3, nn.ReLU)}
+        c, f = self.image_shape_[2], self.stem_
+        net = {"stem": conv(c, f, 3, nn.ReLU)}  # (n, f, h, w)
         for b in self.plan():
             net[b.name] = Block(b)
+            f = b.filters
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
-        net["output"] = nn.Linear(b.filters, len(self.classes_))  # (n, classes)
+        net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
 

@@ -6,16 +6,15 @@ up or down, after looking at the means of all of them (squeeze and excite); and 
 a smooth ReLU, is the activation. Which blocks there are was found by search; from this
 network, B0, larger ones follow by one rule for depth, width and image size.
 
-For small images, the stem and the second stage have stride 1. Dropout and drop-connect
-are left out.
+The plan of the blocks is MobileNetV2's as well (mobilenet.py), with other widths and
+windows. For small images, the stem and the second stage have stride 1. Dropout and
+drop-connect are left out.
 """
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family, check_stages, multiple_of_8
 from frameworks.layers import (
     Add,
     Dense,
@@ -29,35 +28,10 @@ from frameworks.layers import (
 )
 from frameworks.lazy import keras, nn, tf
 from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
-
-WIDTHS = (16, 24, 40, 80, 112, 192, 320)  # of each stage, where the stem has 32
-STRIDES = (1, 1, 2, 2, 1, 2, 1)
-WINDOWS = (3, 3, 5, 3, 5, 5, 3)
+from networks.mobilenet import BlockSizes, MobileNet
 
 
-class BlockSizes(NamedTuple):
-    """Expand 1x1, depthwise, squeeze and excite, project 1x1."""
-
-    name: str
-    inputs: int  # channels
-    hidden: int  # after the expansion; as many as inputs: there is none
-    filters: int
-    window: int
-    stride: int
-    adds: bool  # its input to its output
-
-    @property
-    def expands(self) -> bool:
-        """Whether the block begins with a convolution 1x1."""
-        return self.hidden != self.inputs
-
-    @property
-    def squeezed(self) -> int:
-        """Channels in the middle of squeeze and excite: a quarter of the inputs."""
-        return max(1, self.inputs // 4)
-
-
-class EfficientNet(Family):
+class EfficientNet(MobileNet):
     """Stem -> stages of gated inverted residuals -> head 1x1 -> global pool -> dense.
 
     Parameters
@@ -65,8 +39,8 @@ class EfficientNet(Family):
     blocks : sequence of int, default=(1, 1, 1, 2, 1, 1, 1)
         Blocks of each stage: seven, or fewer.
     width : int, default=16
-        Filters of the stem; those of the stages are in proportion (WIDTHS for 32),
-        rounded to multiples of 8.
+        Filters of the stem; those of the stages are in proportion, rounded to multiples
+        of 8.
     expansion : int, default=4
         Channels inside a block, for each of its input (6 in the paper); in the first
         stage it is 1.
@@ -81,36 +55,14 @@ class EfficientNet(Family):
         "expansion": 4,
         "head": 320,
     }
-    narrow: ClassVar = {"width": 4, "expansion": 2, "head": 8}
+    narrow: ClassVar = MobileNet.narrow
+    widths = (16, 24, 40, 80, 112, 192, 320)
+    windows = (3, 3, 5, 3, 5, 5, 3)
 
-    def check_sizes(self) -> None:
-        """Raise ValueError where there are more than seven stages."""
-        super().check_sizes()
-        check_stages(self, "blocks", len(WIDTHS))
 
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, blocks, head, pool and output."""
-        blocks = [block.name for block in self.plan()]
-        return ["stem", *blocks, "head", "pool", "output"]
-
-    def plan(self) -> Iterator[BlockSizes]:
-        """Yield the blocks, in order."""
-        inputs = self.width_
-        stages = zip(self.blocks_, WIDTHS, WINDOWS, STRIDES, strict=False)
-        for stage, (count, width, window, stride) in enumerate(stages, 1):
-            filters = multiple_of_8(width * self.width_ / 32)
-            for number in range(1, count + 1):
-                first = number == 1
-                yield BlockSizes(
-                    f"stage{stage}.block{number}",
-                    inputs,
-                    inputs if stage == 1 else self.expansion_ * inputs,
-                    filters,
-                    window,
-                    stride if first else 1,
-                    adds=not first,
-                )
-                inputs = filters
+def squeezed(block: BlockSizes) -> int:
+    """Return the channels in the middle of its gate: a quarter of those it gets."""
+    return max(1, block.inputs // 4)
 
 
 class Skylark_EfficientNet(EfficientNet, Skylark_CNN):
@@ -126,7 +78,7 @@ class Skylark_EfficientNet(EfficientNet, Skylark_CNN):
             layers["depthwise"] = depthwise_norm(
                 b.hidden, b.window, Swish, stride=b.stride, dtype=dtype
             )  # (hidden, h', w', n)
-            layers["gate"] = squeeze_excite(b.hidden, b.squeezed, Swish, dtype=dtype)
+            layers["gate"] = squeeze_excite(b.hidden, squeezed(b), Swish, dtype=dtype)
             layers["project"] = conv_norm(b.hidden, b.filters, 1, dtype=dtype)
             main = Sequential(**layers)  # (f, h', w', n)
             return Add(main, Identity()) if b.adds else main
@@ -155,7 +107,7 @@ class Keras_EfficientNet(EfficientNet, Keras_CNN):
                 out, f"{b.name}.depthwise", b.window, "swish", stride=b.stride
             )  # (n, h', w', hidden)
             gate = f"{b.name}.gate"
-            out = functional.squeeze_excite(out, gate, b.squeezed, "swish")
+            out = functional.squeeze_excite(out, gate, squeezed(b), "swish")
             out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
             return layers.Add()([out, x]) if b.adds else out
 
@@ -188,7 +140,7 @@ class Torch_EfficientNet(EfficientNet, Torch_CNN):
                     stride=b.stride,
                     groups=b.hidden,
                 )  # (n, hidden, h', w')
-                self.gate = modules.squeeze_excite(b.hidden, b.squeezed, swish)
+                self.gate = modules.squeeze_excite(b.hidden, squeezed(b), swish)
                 self.project = conv_norm(b.hidden, b.filters, 1)  # (n, f, h', w')
                 self.adds = b.adds
 
@@ -221,7 +173,7 @@ class TF_EfficientNet(EfficientNet, TF_CNN):
                 out, f"{b.name}.depthwise", b.window, swish, stride=b.stride
             )  # (n, h', w', hidden)
             gate = f"{b.name}.gate"
-            out = variables.squeeze_excite(v, out, gate, b.squeezed, swish)
+            out = variables.squeeze_excite(v, out, gate, squeezed(b), swish)
             out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
             return out + x if b.adds else out
 

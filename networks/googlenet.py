@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family, check_whole
+from frameworks.family import DeepFamily
 from frameworks.layers import (
     Concat,
     Dense,
@@ -66,7 +66,7 @@ class BlockSizes(NamedTuple):
         return self.one + self.three + self.five + self.pooled or self.inputs
 
 
-class GoogLeNet(Family):
+class GoogLeNet(DeepFamily):
     """Stem -> stages of inception blocks, max pools between -> global pool -> dense.
 
     Parameters
@@ -84,8 +84,8 @@ class GoogLeNet(Family):
 
     def check_sizes(self) -> None:
         """Raise ValueError where the paper's table has fewer blocks."""
+        super().check_sizes()
         most = tuple(map(len, STAGES))
-        check_whole("blocks", self.blocks)
         if not 1 <= len(self.blocks) <= len(most) or any(
             count > limit for count, limit in zip(self.blocks, most, strict=False)
         ):
@@ -93,10 +93,6 @@ class GoogLeNet(Family):
                 f"blocks must be at most {most}, as the paper's stages, "
                 f"got {tuple(self.blocks)}."
             )
-
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, blocks, pools and output."""
-        return ["stem", *(block.name for block in self.plan()), "pool", "output"]
 
     def scaled(self, filters: int) -> int:
         """Return how many filters there are in place of the paper's."""

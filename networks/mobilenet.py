@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family, check_stages, multiple_of_8
+from frameworks.family import DeepFamily
 from frameworks.layers import (
     Add,
     Dense,
@@ -29,17 +29,15 @@ from frameworks.layers import (
 from frameworks.lazy import keras, nn, tf
 from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
 
-WIDTHS = (16, 24, 32, 64, 96, 160, 320)  # of each stage, where the stem has 32
-STRIDES = (1, 1, 2, 2, 1, 2, 1)
-
 
 class BlockSizes(NamedTuple):
-    """An inverted residual block: expand 1x1, depthwise 3x3, project 1x1."""
+    """An inverted residual block: expand 1x1, depthwise, project 1x1."""
 
     name: str
     inputs: int  # channels
     hidden: int  # after the expansion; as many as inputs: there is none
     filters: int
+    window: int
     stride: int
     adds: bool  # its input to its output
 
@@ -49,7 +47,7 @@ class BlockSizes(NamedTuple):
         return self.hidden != self.inputs
 
 
-class MobileNet(Family):
+class MobileNet(DeepFamily):
     """Stem -> stages of inverted residual blocks -> head 1x1 -> global pool -> dense.
 
     Parameters
@@ -57,12 +55,17 @@ class MobileNet(Family):
     blocks : sequence of int, default=(1, 2, 2, 2, 1, 1, 1)
         Blocks of each stage: seven, or fewer.
     width : int, default=16
-        Filters of the stem; those of the stages are in proportion (WIDTHS for 32),
-        rounded to multiples of 8.
+        Filters of the stem; those of the stages are in proportion, rounded to multiples
+        of 8.
     expansion : int, default=6
         Channels inside a block, for each of its input; in the first stage it is 1.
     head : int, default=320
         Filters of the last convolution.
+
+    Attributes
+    ----------
+    widths, strides, windows : tuple of int
+        Of each stage; widths where the stem has 32.
     """
 
     family = "mobilenet"
@@ -73,23 +76,27 @@ class MobileNet(Family):
         "head": 320,
     }
     narrow: ClassVar = {"width": 4, "expansion": 2, "head": 8}
+    after = ("head", "pool", "output")
+    widths = (16, 24, 32, 64, 96, 160, 320)
+    strides = (1, 1, 2, 2, 1, 2, 1)
+    windows = (3, 3, 3, 3, 3, 3, 3)
 
     def check_sizes(self) -> None:
         """Raise ValueError where there are more than seven stages."""
         super().check_sizes()
-        check_stages(self, "blocks", len(WIDTHS))
-
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, blocks, head, pool and output."""
-        blocks = [block.name for block in self.plan()]
-        return ["stem", *blocks, "head", "pool", "output"]
+        if not 1 <= len(self.blocks) <= len(self.widths):
+            raise ValueError(
+                f"blocks must be 1 to {len(self.widths)} whole numbers, one a stage, "
+                f"got {tuple(self.blocks)}."
+            )
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
         inputs = self.width_
-        stages = zip(self.blocks_, WIDTHS, STRIDES, strict=False)
-        for stage, (count, width, stride) in enumerate(stages, 1):
-            filters = multiple_of_8(width * self.width_ / 32)
+        tables = self.widths, self.windows, self.strides
+        stages = zip(self.blocks_, *tables, strict=False)
+        for stage, (count, width, window, stride) in enumerate(stages, 1):
+            filters = max(8, int(width * self.width_ / 32 + 4) // 8 * 8)
             for number in range(1, count + 1):
                 first = number == 1
                 yield BlockSizes(
@@ -97,6 +104,7 @@ class MobileNet(Family):
                     inputs,
                     inputs if stage == 1 else self.expansion_ * inputs,
                     filters,
+                    window,
                     stride if first else 1,
                     adds=not first,
                 )
@@ -114,7 +122,7 @@ class Skylark_MobileNet(MobileNet, Skylark_CNN):
             if b.expands:  # (hidden, h, w, n)
                 layers["expand"] = conv_norm(b.inputs, b.hidden, 1, ReLU6, dtype=dtype)
             layers["depthwise"] = depthwise_norm(
-                b.hidden, 3, ReLU6, stride=b.stride, dtype=dtype
+                b.hidden, b.window, ReLU6, stride=b.stride, dtype=dtype
             )  # (hidden, h', w', n)
             layers["project"] = conv_norm(b.hidden, b.filters, 1, dtype=dtype)
             main = Sequential(**layers)  # (f, h', w', n)
@@ -141,7 +149,7 @@ class Keras_MobileNet(MobileNet, Keras_CNN):
             if b.expands:  # (n, h, w, hidden)
                 out = conv_norm(out, f"{b.name}.expand", b.hidden, 1, "relu6")
             out = functional.depthwise_norm(
-                out, f"{b.name}.depthwise", 3, "relu6", stride=b.stride
+                out, f"{b.name}.depthwise", b.window, "relu6", stride=b.stride
             )  # (n, h', w', hidden)
             out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
             return layers.Add()([out, x]) if b.adds else out
@@ -168,7 +176,12 @@ class Torch_MobileNet(MobileNet, Torch_CNN):
                 if b.expands:  # (n, hidden, h, w)
                     self.expand = conv_norm(b.inputs, b.hidden, 1, relu6)
                 self.depthwise = conv_norm(
-                    b.hidden, b.hidden, 3, relu6, stride=b.stride, groups=b.hidden
+                    b.hidden,
+                    b.hidden,
+                    b.window,
+                    relu6,
+                    stride=b.stride,
+                    groups=b.hidden,
                 )  # (n, hidden, h', w')
                 self.project = conv_norm(b.hidden, b.filters, 1)  # (n, f, h', w')
                 self.adds = b.adds
@@ -199,7 +212,7 @@ class TF_MobileNet(MobileNet, TF_CNN):
             if b.expands:  # (n, h, w, hidden)
                 out = conv_norm(out, f"{b.name}.expand", b.hidden, 1, relu6)
             out = depthwise_norm(
-                out, f"{b.name}.depthwise", 3, relu6, stride=b.stride
+                out, f"{b.name}.depthwise", b.window, relu6, stride=b.stride
             )  # (n, h', w', hidden)
             out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
             return out + x if b.adds else out

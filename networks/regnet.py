@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family, check_whole
+from frameworks.family import DeepFamily, check_one_a_stage
 from frameworks.layers import (
     Add,
     Dense,
@@ -41,7 +41,7 @@ class BlockSizes(NamedTuple):
     projects: bool  # its shortcut has a convolution
 
 
-class RegNet(Family):
+class RegNet(DeepFamily):
     """Stem -> stages of residual blocks in groups -> global average pool -> dense.
 
     Parameters
@@ -71,21 +71,12 @@ class RegNet(Family):
     def check_sizes(self) -> None:
         """Raise ValueError where stages or groups do not come out even."""
         super().check_sizes()
-        check_whole("blocks", self.blocks)
-        if len(self.blocks) != len(self.widths):
-            raise ValueError(
-                "blocks and widths must have a number for each stage, got "
-                f"{tuple(self.blocks)} and {tuple(self.widths)}."
-            )
+        check_one_a_stage(self, "blocks", "widths")
         if any(width % self.group_width for width in self.widths):
             raise ValueError(
                 f"widths must be multiples of group_width, {self.group_width}, "
                 f"got {tuple(self.widths)}."
             )
-
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, blocks, pool and output."""
-        return ["stem", *(block.name for block in self.plan()), "pool", "output"]
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
@@ -127,9 +118,9 @@ class Skylark_RegNet(RegNet, Skylark_CNN):
         net = {"stem": conv(c, f, 3, ReLU, needs_dx=False)}  # (f, h, w, n)
         for b in self.plan():
             net[b.name] = block(b)
+            f = b.filters
         net["pool"] = GlobalAvgPool2D()  # (f, n)
-        classes = len(self.classes_)
-        net["output"] = Dense(b.filters, classes, self.dtype_)  # (classes, n)
+        net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
         return Sequential(**net)
 
 
@@ -186,11 +177,13 @@ class Torch_RegNet(RegNet, Torch_CNN):
                 out = self.last(self.gate(out))  # (n, f, h', w')
                 return nn.functional.relu(out + self.shortcut(x))
 
-        net = {"stem": conv(self.image_shape_[2], self.stem_, 3, relu)}  # (n, f, h, w)
+        c, f = self.image_shape_[2], self.stem_
+        net = {"stem": conv(c, f, 3, relu)}  # (n, f, h, w)
         for b in self.plan():
             net[b.name] = Block(b)
+            f = b.filters
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
-        net["output"] = nn.Linear(b.filters, len(self.classes_))  # (n, classes)
+        net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
 

@@ -6,9 +6,11 @@ input of each block goes around it, on a shortcut, and is added to what the bloc
 of it: doing nothing is then all weights at zero. Gradients take the shortcuts too, and
 networks of hundreds of layers can be trained.
 
-These are the paper's networks for small images (section 4.2): the stem is one
-convolution 3x3 at stride 1, without a pool. Where a block changes the shape, a
-convolution 1x1 with a norm is on the shortcut (the paper's option B).
+`resnet8` and `resnet20` are the paper's networks for small images (section 4.2): the
+stem is one convolution 3x3 at stride 1, without a pool. `resnet18` and `resnet50` are
+those of section 4.1 behind the same stem; a bottleneck's stride is in its 3x3, not in
+the 1x1 before it. Where a block changes the shape, a convolution 1x1 with a norm is on
+the shortcut (the paper's option B).
 """
 
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family
+from frameworks.family import DeepFamily
 from frameworks.layers import (
     Add,
     BatchNorm2D,
@@ -48,16 +50,21 @@ class BlockSizes(NamedTuple):
     convolutions: list[ConvSizes]
 
     @property
+    def filters(self) -> int:
+        """Channels of the output."""
+        return self.convolutions[-1].filters
+
+    @property
     def shortcut(self) -> ConvSizes | None:
         """The convolution on the shortcut, if the shape changes."""
-        first, last = self.convolutions[0], self.convolutions[-1]
+        inputs = self.convolutions[0].inputs
         stride = max(conv.stride for conv in self.convolutions)
-        if stride == 1 and first.inputs == last.filters:
+        if stride == 1 and inputs == self.filters:
             return None
-        return ConvSizes(first.inputs, last.filters, 1, stride)
+        return ConvSizes(inputs, self.filters, 1, stride)
 
 
-class ResNet(Family):
+class ResNet(DeepFamily):
     """Stem -> stages of residual blocks -> global average pool -> dense.
 
     Parameters
@@ -75,10 +82,6 @@ class ResNet(Family):
     sizes: ClassVar = {"blocks": (1, 1, 1), "width": 16, "bottleneck": False}
     narrow: ClassVar = {"width": 4}
 
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, blocks, pool and output."""
-        return ["stem", *(block.name for block in self.plan()), "pool", "output"]
-
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order."""
         c = self.width_
@@ -91,13 +94,9 @@ class ResNet(Family):
                 else:
                     sizes = [(c, f, 3, stride), (f, f, 3, 1)]
                 convolutions = [ConvSizes(*size) for size in sizes]
-                yield BlockSizes(f"stage{stage}.block{number}", convolutions)
-                c = convolutions[-1].filters
-
-    def channels(self) -> int:
-        """Return how many channels the last block makes."""
-        *_, last = self.plan()
-        return last.convolutions[-1].filters
+                block = BlockSizes(f"stage{stage}.block{number}", convolutions)
+                yield block
+                c = block.filters
 
 
 class Skylark_ResNet(ResNet, Skylark_CNN):
@@ -123,11 +122,11 @@ class Skylark_ResNet(ResNet, Skylark_CNN):
                 shortcut = conv_norm(c, f, window, stride=stride, dtype=dtype)
             return Sequential(Add(Sequential(**layers), shortcut=shortcut), ReLU())
 
-        c, f = self.image_shape_[2], self.channels()
-        stem = conv_norm(c, self.width_, 3, ReLU, dtype=dtype, needs_dx=False)
-        net = {"stem": stem}  # (width, h, w, n)
+        c, f = self.image_shape_[2], self.width_
+        net = {"stem": conv_norm(c, f, 3, ReLU, dtype=dtype, needs_dx=False)}
         for b in self.plan():
             net[b.name] = block(b)
+            f = b.filters
         net["pool"] = GlobalAvgPool2D()  # (f, n)
         net["output"] = Dense(f, len(self.classes_), dtype)  # (classes, n)
         return Sequential(**net)
@@ -188,11 +187,13 @@ class Torch_ResNet(ResNet, Torch_CNN):
                     out = layer(out)  # (n, f, h', w')
                 return nn.functional.relu(out + shortcut(x))
 
-        net = {"stem": conv_norm(self.image_shape_[2], self.width_, 3, nn.ReLU)}
+        c, f = self.image_shape_[2], self.width_
+        net = {"stem": conv_norm(c, f, 3, nn.ReLU)}  # (n, f, h, w)
         for b in self.plan():
             net[b.name] = Block(b)
+            f = b.filters
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
-        net["output"] = nn.Linear(self.channels(), len(self.classes_))  # (n, classes)
+        net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
 

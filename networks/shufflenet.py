@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family
+from frameworks.family import DeepFamily
 from frameworks.layers import (
     Concat,
     Dense,
@@ -40,7 +40,7 @@ class BlockSizes(NamedTuple):
     stride: int
 
 
-class ShuffleNet(Family):
+class ShuffleNet(DeepFamily):
     """Stem -> stages of units -> head 1x1 -> global average pool -> dense.
 
     Parameters
@@ -58,17 +58,13 @@ class ShuffleNet(Family):
     family = "shufflenet"
     sizes: ClassVar = {"blocks": (2, 4, 2), "width": 48, "stem": 24, "head": 512}
     narrow: ClassVar = {"width": 8, "stem": 4, "head": 8}
+    after = ("head", "pool", "output")
 
     def check_sizes(self) -> None:
         """Raise ValueError where channels cannot be halved."""
         super().check_sizes()
         if self.width % 2:
             raise ValueError(f"width must be even, got {self.width}.")
-
-    def layer_names(self) -> list[str]:
-        """Return the names of stem, units, head, pool and output."""
-        blocks = [block.name for block in self.plan()]
-        return ["stem", *blocks, "head", "pool", "output"]
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the units, in order."""
@@ -106,10 +102,12 @@ class Skylark_ShuffleNet(ShuffleNet, Skylark_CNN):
             )
             return Sequential(Concat(left=left, right=right), Shuffle(2))
 
-        net = {"stem": conv(self.image_shape_[2], self.stem_, 3, needs_dx=False)}
+        c, f = self.image_shape_[2], self.stem_
+        net = {"stem": conv(c, f, 3, needs_dx=False)}  # (f, h, w, n)
         for b in self.plan():
-            net[b.name] = block(b)  # (2 f, h', w', n)
-        net["head"] = conv(2 * b.filters, self.head_, 1)  # (head, h, w, n)
+            net[b.name] = block(b)
+            f = 2 * b.filters
+        net["head"] = conv(f, self.head_, 1)  # (head, h, w, n)
         net["pool"] = GlobalAvgPool2D()  # (head, n)
         net["output"] = Dense(self.head_, len(self.classes_), dtype)  # (classes, n)
         return Sequential(**net)
@@ -182,10 +180,12 @@ class Torch_ShuffleNet(ShuffleNet, Torch_CNN):
                 pairs = torch.stack([left, self.right(right)], 2)  # (n, f, 2, h', w')
                 return pairs.flatten(1, 2)  # (n, 2 f, h', w')
 
-        net = {"stem": conv(self.image_shape_[2], self.stem_, 3)}  # (n, f, h, w)
+        c, f = self.image_shape_[2], self.stem_
+        net = {"stem": conv(c, f, 3)}  # (n, f, h, w)
         for b in self.plan():
             net[b.name] = Block(b)
-        net["head"] = conv(2 * b.filters, self.head_, 1)  # (n, head, h, w)
+            f = 2 * b.filters
+        net["head"] = conv(f, self.head_, 1)  # (n, head, h, w)
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
         net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
         return modules.chain(**net)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from frameworks import functional, modules, variables
-from frameworks.family import Family
+from frameworks.family import DeepFamily
 from frameworks.layers import (
     Dense,
     GlobalAvgPool2D,
@@ -37,7 +37,7 @@ class LayerSizes(NamedTuple):
     pools: bool = False
 
 
-class VGG(Family):
+class VGG(DeepFamily):
     """Stages of convolution -> norm -> ReLU, each with a max pool at its end; dense.
 
     Parameters
@@ -51,10 +51,7 @@ class VGG(Family):
     family = "vgg"
     sizes: ClassVar = {"blocks": (1, 1, 2, 2, 2), "width": 64}
     narrow: ClassVar = {"width": 4}
-
-    def layer_names(self) -> list[str]:
-        """Return the names of convolutions and pools, global pool and output."""
-        return [*(layer.name for layer in self.plan()), "pool", "output"]
+    before = ()
 
     def plan(self) -> Iterator[LayerSizes]:
         """Yield convolutions and pools, in order; pools are clipped to the image."""
@@ -74,7 +71,7 @@ class Skylark_VGG(VGG, Skylark_CNN):
     """NumPy alone."""
 
     def network(self):
-        net = {}
+        net, f = {}, self.image_shape_[2]
         for b in self.plan():
             if b.pools:
                 net[b.name] = MaxPool2D(b.window)  # (f, h / 2, w / 2, n)
@@ -82,9 +79,9 @@ class Skylark_VGG(VGG, Skylark_CNN):
                 options = {"dtype": self.dtype_, "needs_dx": bool(net)}
                 conv = conv_norm(b.inputs, b.filters, 3, ReLU, **options)
                 net[b.name] = conv  # (f, h, w, n)
+            f = b.filters
         net["pool"] = GlobalAvgPool2D()  # (f, n)
-        classes = len(self.classes_)
-        net["output"] = Dense(b.filters, classes, self.dtype_)  # (classes, n)
+        net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
         return Sequential(**net)
 
 
@@ -109,14 +106,15 @@ class Torch_VGG(VGG, Torch_CNN):
     """PyTorch."""
 
     def network(self):
-        conv_norm, net = modules.conv_norm, {}
+        conv_norm, net, f = modules.conv_norm, {}, self.image_shape_[2]
         for b in self.plan():
             if b.pools:
                 net[b.name] = nn.MaxPool2d(b.window)  # (n, f, h / 2, w / 2)
             else:
                 net[b.name] = conv_norm(b.inputs, b.filters, 3, nn.ReLU)  # (n, f, h, w)
+            f = b.filters
         net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
-        net["output"] = nn.Linear(b.filters, len(self.classes_))  # (n, classes)
+        net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
 

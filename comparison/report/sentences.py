@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from comparison import network, records
+from comparison.explanation import CLASSES, IMAGE_SHAPE
 from comparison.report.tables import MARK
 from comparison.settings import in_words
 from comparison.statistics.significance import MIN_ROUNDS
@@ -10,8 +11,7 @@ from data.text import counted, printable
 from models import Skylark_CNN
 
 LONGEST = 5000  # characters of a sentence, whatever is in it
-
-
+# How a network is computed by an engine that is not what was asked for.
 ENGINES = {"shared": "by plain layers, each core with a share of the batch"}
 
 
@@ -72,8 +72,9 @@ def count(code: records.Code, titles: Mapping[str, str]) -> str:
 
 def layers(described: records.Network) -> str:
     """Return which network its layers were listed of, and how they were counted."""
+    size = " x ".join(map(str, IMAGE_SHAPE))
     return (
-        f"{network.in_words(described)}; one image of 32 x 32 x 3, 10 classes. "
+        f"{network.in_words(described)}; one image of {size}, {CLASSES} classes. "
         "Parameters: the trained ones. Multiply-adds: of convolutions and dense layers."
     )
 

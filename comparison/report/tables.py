@@ -147,7 +147,7 @@ def layers(rows: list[LayerSizes]) -> Table:
     parameters = sum(row.parameters for row in points)
     total = sum(row.multiply_adds for row in points)
     shown = [
-        _texts(
+        texts(
             f"  {row.name}" if row.name else row.point,
             row.kind,
             "x".join(map(str, row.shape)),
@@ -158,9 +158,10 @@ def layers(rows: list[LayerSizes]) -> Table:
     ]
     header = ["layer", "kind", "output", "parameters", "multiply-adds"]
     return Table(
-        header, [*shown, _texts("all", "", "", f"{parameters:,}", f"{total:,}")]
+        header, [*shown, texts("all", "", "", f"{parameters:,}", f"{total:,}")]
     )
 
 
-def _texts(*texts: str) -> list[Cell]:
-    return [Cell(text) for text in texts]
+def texts(*row: str) -> list[Cell]:
+    """Return a row that has neither intervals nor marks."""
+    return [Cell(text) for text in row]

@@ -1,7 +1,8 @@
 """The fast engine: the plain layers' numbers, at the speed of the machine.
 
-Any network can be `shared`: plain layers on every core, which are at a `meeting` where
-a norm needs the whole batch. The small CNN has more, which is the rest of this folder.
+Any network can be `shared`: each core runs the plain layers on its share of the batch,
+and the sums of a batch norm are added up at a `meeting`. The rest of this folder serves
+the small CNN.
 
 `net` shares each batch among workers: `threads` or `processes`. A `worker` cuts its
 share into shards (`shard`) that fit a core's cache. In a shard, convolution, ReLU and

@@ -41,7 +41,7 @@ class FastNet:
     ) -> None:
         self.net = net
         self.weighted = list(net.weighted().values())  # once, not in each step
-        self.jobs = threads.count() if n_jobs in (None, -1) else n_jobs
+        self.jobs = threads.wanted(n_jobs)
         self.forks = n_jobs is not None and self.jobs > 1
         if self.forks:
             _share(net)
@@ -81,8 +81,7 @@ class FastNet:
         """Return the images of each worker; a small batch takes fewer workers."""
         work = n * self.threads.workers[0].operations * (3 if training else 1)
         count = max(1, min(self.jobs, n, int(work // WORK)))
-        edges = [n * k // count for k in range(count + 1)]
-        return list(map(slice, edges, edges[1:]))
+        return threads.shares(n, count)
 
     @contextmanager
     def processes(self) -> Iterator[None]:

@@ -1,12 +1,12 @@
 """A few images on their way through the network and back."""
 
-import copy
 from math import prod
 
 import numpy as np
 
 from frameworks.fast.block import BlockShard, FusedBlock
 from frameworks.fast.scratch import LINE, Plan
+from frameworks.fast.twins import twin
 from frameworks.layers import Layer, Sequential
 
 ODD = 1  # set in the number of lines; 0 leaves the number as it is
@@ -38,7 +38,7 @@ class Shard:
         for block in blocks:
             self.blocks.append(BlockShard(block, images, buffer, keep))
             images = self.blocks[-1].out
-        twins = {name: _twin(layer) for name, layer in layers.items()}
+        twins = {name: twin(layer) for name, layer in layers.items()}
         self.layers = Sequential(**twins)
         self.weighted = list(self.layers.weighted().values())
         self.keep = keep
@@ -90,11 +90,3 @@ def _plan_apart(x: np.ndarray) -> Plan:
     plan = Plan(x.dtype)
     plan.add("apart", n, lines * LINE // x.itemsize)
     return plan
-
-
-def _twin(layer: Layer) -> Layer:
-    """Return a layer with the same weights, which keeps a batch of its own."""
-    twin = copy.copy(layer)
-    if isinstance(twin, Sequential):
-        twin.layers = {name: _twin(part) for name, part in twin.layers.items()}
-    return twin

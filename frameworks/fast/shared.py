@@ -1,4 +1,4 @@
-"""Any network: each worker computes a share of the batch, and norms meet.
+"""Any network: each worker computes a share of the batch with the plain layers.
 
 A layer treats each image by itself, but for a batch norm, whose sums are those of all
 shares. So the plain layers can run on every core, each core with some of the images and
@@ -19,8 +19,9 @@ import numpy as np
 from frameworks.engines import Network, PlainNet
 from frameworks.fast import threads
 from frameworks.fast.meeting import Meeting
+from frameworks.fast.twins import twin
 from frameworks.held import ForkSafeLock
-from frameworks.layers import BatchNorm2D, Container, Layer, Sequential
+from frameworks.layers import BatchNorm2D, Layer, Sequential
 
 # For all networks of this process: workers wait for each other, so all of one network's
 # must have a thread.
@@ -48,7 +49,7 @@ class SharedNet:
     def __init__(self, net: Sequential, n_jobs: int | None) -> None:
         self.net, self.n_jobs = net, n_jobs
         self.weighted = list(net.weighted().values())  # once, not in each step
-        self.jobs = threads.count() if n_jobs in (None, -1) else n_jobs
+        self.jobs = threads.wanted(n_jobs)
         self.teams: dict[int, Team] = {}  # by their number of workers
 
     def forward(
@@ -71,10 +72,10 @@ class SharedNet:
             partial(net.backward, dlogits[:, share])
             for net, share in zip(team.nets, shares, strict=True)
         )
-        for whole, *parts in zip(self.weighted, *team.weighted, strict=True):
+        for whole, *twins in zip(self.weighted, *team.weighted, strict=True):
             for role in whole.roles:
-                if hasattr(parts[0], f"d{role}"):
-                    first, *others = (getattr(part, f"d{role}") for part in parts)
+                if hasattr(twins[0], f"d{role}"):
+                    first, *others = (getattr(layer, f"d{role}") for layer in twins)
                     setattr(whole, f"d{role}", sum(others, first))
 
     def _shared_out(self, n: int) -> tuple["Team", list[slice]]:
@@ -82,8 +83,7 @@ class SharedNet:
         count = min(self.jobs, n, 1 + threads.crew.grow(self.jobs - 1))
         if count not in self.teams or self.teams[count].broken:
             self.teams[count] = Team(self.net, count)
-        edges = [n * k // count for k in range(count + 1)]
-        return self.teams[count], list(map(slice, edges, edges[1:]))
+        return self.teams[count], threads.shares(n, count)
 
     @contextmanager
     def processes(self) -> Iterator[None]:
@@ -108,7 +108,10 @@ class Team:
 
     def __init__(self, net: Sequential, workers: int) -> None:
         self.meeting = Meeting(workers)
-        self.nets = [_twin(net, self.meeting, worker) for worker in range(workers)]
+        self.nets = [
+            twin(net, partial(_with_meeting, self.meeting, worker))
+            for worker in range(workers)
+        ]
         self.weighted = [list(net.weighted().values()) for net in self.nets]
         self.broken = False
 
@@ -145,13 +148,8 @@ class SharedNorm(BatchNorm2D):
             super().follow(mean, variance)
 
 
-def _twin(layer: Layer, meeting: Meeting, worker: int) -> Any:
-    """Return a layer with the same weights, which keeps a share of its own."""
+def _with_meeting(meeting: Meeting, worker: int, layer: Layer) -> Layer:
+    """Return the twin of a layer; a norm's goes to the meeting."""
     if isinstance(layer, BatchNorm2D):
         return SharedNorm(layer, meeting, worker)
-    twin = copy.copy(layer)
-    if isinstance(twin, Container):
-        twin.layers = {
-            name: _twin(part, meeting, worker) for name, part in twin.layers.items()
-        }
-    return twin
+    return copy.copy(layer)

@@ -135,6 +135,17 @@ def count() -> int:
     return min(allowed, cpu_count()) if allowed == _cores_seen() else allowed
 
 
+def wanted(n_jobs: int | None) -> int:
+    """Return how many workers `n_jobs` asks for: None and -1 take the default."""
+    return count() if n_jobs in (None, -1) else n_jobs
+
+
+def shares(n: int, workers: int) -> list[slice]:
+    """Return the images of each worker, of n images."""
+    edges = [n * k // workers for k in range(workers + 1)]
+    return list(map(slice, edges, edges[1:]))
+
+
 def _cores_seen() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Layers that go together in many networks, each group under one name."""
+"""Layers that often go together, each group under one name."""
 
 from collections.abc import Callable
 

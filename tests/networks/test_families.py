@@ -73,6 +73,28 @@ def test_tiny_images_in_pytorch(family):
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        *((name, {"blocks": ()}) for name in ("vgg", "resnet", "densenet")),
+        ("shufflenet", {"blocks": ()}),
+        ("regnet", {"blocks": (), "widths": ()}),
+        ("dpn", {"blocks": (), "dense": ()}),
+    ],
+)
+def test_a_network_without_blocks(name, sizes):
+    """What is around them is a network, too."""
+    X, y = images()
+    ours, theirs = (
+        fitted(name, X, y, framework, dtype="float64", **sizes)
+        for framework in ("skylark", "torch")
+    )
+    assert ours.layer_names() == [*ours.before, *ours.after]
+    found, expected = theirs.predict_proba(X), ours.predict_proba(X)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
 def test_initial_weights_are_he_normal(family):
     """A rate too small to move anything leaves those that are trained."""
     X, y = images()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import networks
-from comparison.command_line import parser
+from benchmarks.families import NETWORKS as SMALL
 from comparison.explanation import explain
-from comparison.network import choose
+from comparison.network import preset
 
 # Trained parameters, and multiply-adds in millions, of 32 x 32 x 3 and 10 classes: of
 # the papers and of torchvision's own models.
@@ -28,11 +28,11 @@ PUBLISHED = {
     "dpn26": (11_574_842, 665),
     "dpn92": (34_236_634, 2_042),
 }
-SMALL = [name for name in networks.NAMES if name.endswith("_small")] + ["resnet8"]
 
 
-def layers(name, *options):
-    return explain(choose(parser().parse_args(["--network", name, *options])))
+def layers(name):
+    described, _ = preset(name)
+    return explain(described)
 
 
 def points(rows):
