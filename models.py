@@ -77,6 +77,7 @@ class Skylark_CNN(CNN, ImageClassifier):
             learning_rate=self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
+            nesterov=self.nesterov,
         )
 
     def forward(self, x, layer="output", training=False):
@@ -86,7 +87,7 @@ class Skylark_CNN(CNN, ImageClassifier):
         # forward
         logits = self.forward(x, training=True)
         # loss
-        loss, dlogits = cross_entropy(logits, y, w)
+        loss, dlogits = cross_entropy(logits, y, w, self.label_smoothing)
         # backward
         self.net_.backward(dlogits)
         # update
@@ -96,7 +97,8 @@ class Skylark_CNN(CNN, ImageClassifier):
     def fit_loop(self, X, y, w, epochs):
         with engines.training(self.net_):
             for epoch in epochs:
-                for batch in self.batches(X, y, w, epoch):
+                for batch, rate in self.steps(X, y, w, epoch):
+                    self.optimizer_.learning_rate = rate
                     loss, accuracy = self.train_step(*batch)
                     self.record(loss, accuracy, images=len(batch[1]))
                 if self.end_epoch():
@@ -134,6 +136,7 @@ class Keras_CNN(CNN, ImageClassifier):
         return keras.Model(inputs, x)
 
     def build(self):
+        options = {"from_logits": True, "label_smoothing": self.label_smoothing}
         with floatx(self.dtype_):
             self.net_ = self.network()
             if self.weight_decay:  # Keras's own L2 would round the factor to float32
@@ -142,16 +145,15 @@ class Keras_CNN(CNN, ImageClassifier):
                     if decays(weight.name):
                         weight.regularizer = lambda k: half * keras.ops.sum(k * k)
             self.net_.compile(
-                # np.float64: Keras would round a Python float to float32
-                keras.optimizers.SGD(self.learning_rate, np.float64(self.momentum)),
-                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+                keras.optimizers.SGD(
+                    self.learning_rate,
+                    np.float64(self.momentum),  # it would round a Python float
+                    nesterov=self.nesterov,
+                ),
+                keras.losses.CategoricalCrossentropy(**options),
+                metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
                 # Keras's own "loss" includes the decay
-                weighted_metrics=[
-                    keras.metrics.SparseCategoricalCrossentropy(
-                        "cross_entropy", from_logits=True
-                    )
-                ],
+                weighted_metrics=[keras.metrics.CategoricalCrossentropy(**options)],
                 # Python is called once in 32 steps, where the backend can do that
                 steps_per_execution=1 if keras.config.backend() == "torch" else 32,
                 jit_compile=False,  # XLA is slower for convolutions on a CPU
@@ -181,13 +183,23 @@ class Keras_CNN(CNN, ImageClassifier):
                 return len(data.batches)
 
             def __getitem__(data, index):
-                return data.batches[index]
+                x, y, w = data.batches[index]
+                return x, keras.utils.to_categorical(y, len(self.classes_)), w
 
         def on_epoch_end(epoch, logs):
-            self.record(logs["cross_entropy"], logs["accuracy"], images=len(X))
+            self.record(
+                logs["categorical_crossentropy"], logs["accuracy"], images=len(X)
+            )
             self.net_.stop_training = self.end_epoch()
 
+        optimizer = self.net_.optimizer
         with floatx(self.dtype_):
+            if self.schedule != "constant" or self.warmup:
+                rates = [self.rates(epoch) for epoch in epochs]
+                rates = np.append(rates, 0.0)  # Keras reads one after the last step
+                steps, first = optimizer.iterations, int(optimizer.iterations)
+                optimizer.learning_rate = lambda: keras.ops.take(rates, steps - first)
+                self.net_.train_function = None  # is compiled with the rates in it
             self.net_.fit(
                 Batches(),
                 initial_epoch=epochs.start,
@@ -243,8 +255,7 @@ class Torch_CNN(CNN, ImageClassifier):
         norm |= {"running_mean": "mean", "running_var": "variance"}
         named = []
         for path, module in self.net_.named_modules():
-            is_norm = isinstance(module, nn.BatchNorm2d)
-            roles = norm if is_norm else {"weight": "kernel", "bias": "bias"}
+            roles = norm if isinstance(module, nn.BatchNorm2d) else {"weight": "kernel"}
             own = module.named_parameters(recurse=False)
             for attribute, tensor in [*own, *module.named_buffers(recurse=False)]:
                 if attribute != "num_batches_tracked":
@@ -264,6 +275,7 @@ class Torch_CNN(CNN, ImageClassifier):
             ],
             lr=self.learning_rate,
             momentum=self.momentum,
+            nesterov=self.nesterov and self.momentum > 0,
         )
 
     def forward(self, x, layer="output", training=False):
@@ -282,7 +294,8 @@ class Torch_CNN(CNN, ImageClassifier):
         # forward
         logits = self.forward(x, training=True)
         # loss
-        losses = nn.functional.cross_entropy(logits, y, reduction="none")
+        options = {"reduction": "none", "label_smoothing": self.label_smoothing}
+        losses = nn.functional.cross_entropy(logits, y, **options)
         loss = (losses * w).mean()
         # backward
         self.optimizer_.zero_grad()
@@ -293,7 +306,12 @@ class Torch_CNN(CNN, ImageClassifier):
 
     def fit_loop(self, X, y, w, epochs):
         for epoch in epochs:
-            for batch in self.batches(X, y, w, epoch):
+            for batch, rate in self.steps(X, y, w, epoch):
+                for group in self.optimizer_.param_groups:
+                    before, group["lr"] = group["lr"], rate
+                if self.momentum and rate != before:  # PyTorch's own v is free of it
+                    for state in self.optimizer_.state.values():
+                        state["momentum_buffer"] *= before / rate
                 tensors = [torch.from_numpy(array).to(self.device_) for array in batch]
                 loss, accuracy = self.train_step(*tensors)
                 self.record(loss, accuracy, images=len(batch[1]))
@@ -342,6 +360,7 @@ class TF_CNN(CNN, ImageClassifier):
             name: tf.Variable(tf.zeros_like(weight))
             for name, weight in self.trained_.items()
         }
+        self.rate_ = tf.Variable(self.learning_rate, dtype=self.dtype_)
         # There is nothing to translate: no `if` or loop depends on a tensor.
         options = {"reduce_retracing": True, "autograph": False}
         self.graph_step_ = tf.function(self.train_step, **options)
@@ -356,7 +375,10 @@ class TF_CNN(CNN, ImageClassifier):
             # forward
             logits = self.forward(x, training=True)
             # loss
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            spread, classes = self.label_smoothing, len(self.classes_)
+            on, off = 1 - spread + spread / classes, spread / classes
+            targets = tf.one_hot(y, classes, on, off, dtype=self.dtype_)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_mean(losses * w)
         # backward
         grads = tape.gradient(loss, self.trained_)
@@ -365,14 +387,17 @@ class TF_CNN(CNN, ImageClassifier):
             grad, velocity = grads[name], self.velocities_[name]
             if self.weight_decay and decays(name):
                 grad += self.weight_decay * weight
-            velocity.assign(self.momentum * velocity - self.learning_rate * grad)
-            weight.assign_add(velocity)
+            step = self.rate_ * grad
+            velocity.assign(self.momentum * velocity - step)
+            ahead = self.momentum * velocity - step if self.nesterov else velocity
+            weight.assign_add(ahead)
         correct = tf.argmax(logits, 1) == y
         return loss, tf.reduce_mean(tf.cast(correct, tf.float64))
 
     def fit_loop(self, X, y, w, epochs):
         for epoch in epochs:
-            for batch in self.batches(X, y, w, epoch):
+            for batch, rate in self.steps(X, y, w, epoch):
+                self.rate_.assign(rate)
                 loss, accuracy = self.graph_step_(*batch)
                 self.record(loss, accuracy, images=len(batch[1]))
             if self.end_epoch():

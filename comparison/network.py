@@ -127,10 +127,17 @@ def in_words(network: records.Network) -> str:
 
 def preset(name: str) -> tuple[records.Network, dict[str, type]]:
     """Return a preset as results.json has it, and its classes."""
-    classes, sizes = networks.load(name)
+    classes, parameters = networks.load(name)
     Model: Any = classes["skylark"]
-    plain = {size: _plain(value) for size, value in sizes.items()}
+    plain = {n: _plain(value) for n, value in parameters.items() if n in Model.sizes}
     return {"name": name, "family": Model.family, "sizes": plain}, classes
+
+
+def recipe(options: Namespace) -> dict[str, Any]:
+    """Return the settings that the network's preset brings along."""
+    classes, parameters = networks.load(options.network or DEFAULT)
+    Model: Any = classes["skylark"]
+    return {n: value for n, value in parameters.items() if n not in Model.sizes}
 
 
 def _changes(options: Namespace, Model: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import data
 from comparison import records
 from comparison.contestants import Contestant, find_all
-from comparison.network import agree, choose, classes_of
-from comparison.settings import QUICK, Settings, complete, flag, given
+from comparison.network import agree, choose, classes_of, recipe
+from comparison.settings import QUICK, Settings, complete, constructor, flag, given
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def begin(options: Namespace) -> Plan:
     ValueError, OSError
         An option names what there is not.
     """
-    settings = complete(given(options))
+    settings = complete(recipe(options) | given(options))
     settings["reference"] = settings["reference"] or settings["models"][0]
     return _plan(settings, choose(options), options)
 
@@ -75,7 +75,10 @@ def contestants_of(options: Namespace) -> list[Contestant]:
 
 def _plan(settings: Settings, network: records.Network, options: Namespace) -> Plan:
     """Return a plan with the contestants and the images that the settings name."""
-    contestants = find_all(settings["models"], classes_of(network))
+    classes = classes_of(network)
+    contestants = find_all(settings["models"], classes)
+    Model: Any = classes["skylark"]
+    Model(**constructor(settings))._validate_params()  # as scikit-learn does in fit
     if settings["reference"] not in settings["models"]:
         raise ValueError(f"--reference {settings['reference']} is not one of --models.")
     name, dataset, note = _load(settings, options)

@@ -18,6 +18,7 @@ Deviation = Literal[
 ]
 Measure = Literal[
     "test_accuracy",
+    "test_accuracy_plain",
     "train_accuracy",
     "train_images_per_second",
     "predict_images_per_second",
@@ -153,7 +154,8 @@ class Trial(TypedDict):
     `place` is its turn in its round, from 1 on; a trial that was repeated by a resumed
     run has that of its round all the same.
     Without `ok` there is a reason, and no number. `seconds` are of import, build (None
-    where the class does not know it), first_step, fit and predict.
+    where the class does not know it), first_step, fit and predict. Where predictions
+    are averaged over views, `test_accuracy_plain` is without that.
     """
 
     model: str
@@ -162,6 +164,7 @@ class Trial(TypedDict):
     error: str | None
     place: NotRequired[int]  # was not kept in the first runs
     test_accuracy: NotRequired[float]
+    test_accuracy_plain: NotRequired[float]
     train_accuracy: NotRequired[float]
     parameters: NotRequired[int]
     history: NotRequired[dict[str, list[float | None]]]
@@ -202,6 +205,7 @@ class Row(TypedDict):
     ratios: dict[Measure, Ratio]
     parameters: NotRequired[int]
     test_accuracy: NotRequired[Spread]
+    test_accuracy_plain: NotRequired[Spread]
     train_accuracy: NotRequired[Spread]
     train_images_per_second: NotRequired[Spread]
     predict_images_per_second: NotRequired[Spread]

@@ -84,6 +84,7 @@ def read(folder: Path) -> "records.Run":
         compare.py writes.
     """
     from comparison import records  # brings all networks; a writer needs none
+    from comparison.settings import unused
 
     path = folder / FILE
     if not path.is_file():
@@ -98,6 +99,8 @@ def read(folder: Path) -> "records.Run":
     try:
         if schema == 1:
             run = _upgraded(run)
+        if isinstance(run.get("settings"), dict):  # the first runs had no recipes
+            run["settings"] = unused() | run["settings"]
         check(run, records.Run)
         _check_names(run)
     except (ValueError, RecursionError) as error:

@@ -17,7 +17,7 @@ from comparison.processes import process
 from comparison.processes.trial import Epoch, TrialSpec
 from comparison.report.live import Live
 from comparison.sameness.proof import prove
-from comparison.settings import Settings, constructor
+from comparison.settings import Settings, constructor, recipe
 from comparison.statistics.summary import summarise
 from comparison.turns import orders
 from comparison.typed import check
@@ -130,6 +130,7 @@ def complete(
                 plan.network,
                 settings["threads"],
                 timeout,
+                recipe(settings),
             )
             run["sameness"] = proof
             _mark_different(run["contestants"], proof, settings["allow_different"])

@@ -9,8 +9,11 @@ import data
 from comparison import contestants
 from comparison.processes.resources import cores
 from data.text import counted
+from frameworks.augmentation import AUGMENT, TEST_AUGMENT
+from frameworks.schedules import SCHEDULES
 from models import MODELS
 
+RECIPE = "recipe"  # the group of settings that captions name only where they are used
 QUICK = 5_000  # images that the default run is trained on: it takes five minutes
 
 
@@ -54,6 +57,26 @@ def whole(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
     return number
+
+
+def share(text: str) -> float:
+    """Return a number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
+    return value
+
+
+def one_of(*choices: str) -> Callable[[str], str | None]:
+    """Return what reads one of some words, or none."""
+
+    def read(text: str) -> str | None:
+        if text not in ("none", *choices):
+            words = ", ".join(("none", *choices))
+            raise argparse.ArgumentTypeError(f"{text} is not one of {words}")
+        return None if text == "none" else text
+
+    return read
 
 
 def number(text: str) -> float:
@@ -146,6 +169,77 @@ class Settings(TypedDict):
             choices=["shared", "native"],
         ),
     ]
+    schedule: Annotated[
+        str,
+        Option(
+            RECIPE,
+            "how the learning rate changes over the steps",
+            default="constant",
+            caption="schedule {}",
+            choices=SCHEDULES,
+        ),
+    ]
+    warmup: Annotated[
+        float | None,
+        Option(
+            RECIPE,
+            "share of the steps in which the rate rises",
+            caption="warm-up {:g}",
+            otherwise="0.25 of one_cycle, 0 of the others",
+            read=share,
+        ),
+    ]
+    nesterov: Annotated[
+        bool, Option(RECIPE, "look ahead along the velocity", False, "Nesterov")
+    ]
+    weight_decay: Annotated[
+        float, Option(RECIPE, "of kernels (L2)", 0.0, "weight decay {:g}")
+    ]
+    label_smoothing: Annotated[
+        float,
+        Option(
+            RECIPE,
+            "share of each label that is spread over all classes",
+            default=0.0,
+            caption="label smoothing {:g}",
+            read=share,
+        ),
+    ]
+    augment: Annotated[
+        str | None,
+        Option(
+            RECIPE,
+            "mirror the training images; with crop, move them too",
+            caption="augmented images ({})",
+            otherwise="none",
+            metavar="|".join(("none", *AUGMENT)),
+            read=one_of(*AUGMENT),
+        ),
+    ]
+    crop_padding: Annotated[
+        int,
+        Option(RECIPE, "pixels that a crop moves at the most", 4, "crop padding {}"),
+    ]
+    average_epochs: Annotated[
+        int,
+        Option(
+            RECIPE,
+            "take the mean of the weights after the last N epochs",
+            default=1,
+            caption="weights averaged over {} epochs",
+        ),
+    ]
+    test_augment: Annotated[
+        str | None,
+        Option(
+            RECIPE,
+            "predict from mirrored images too; with shift, moved ones",
+            caption="predictions averaged over views ({})",
+            otherwise="none",
+            metavar="|".join(("none", *TEST_AUGMENT)),
+            read=one_of(*TEST_AUGMENT),
+        ),
+    ]
     seeds: Annotated[int, Option("run", "how many: 0, 1, ...", default=4)]
     threads: Annotated[
         int, Option("run", "for every framework", cores(), "threads: {}")
@@ -199,13 +293,13 @@ def complete(chosen: Mapping[str, Any]) -> Settings:
 
 def in_words(settings: Settings, group: str) -> str:
     """Return a group's settings as captions name them: "5 epochs, batch 64"."""
-    values: Mapping[str, Any] = settings
+    values: Mapping[str, Any] = recipe(settings) if group == RECIPE else settings
     return ", ".join(
         option.caption.format(values[name])
         if isinstance(option.caption, str)
         else option.caption(values[name])
         for name, option in OPTIONS.items()
-        if option.group == group and option.caption
+        if option.group == group and option.caption and name in values
     )
 
 
@@ -213,7 +307,20 @@ def constructor(settings: Settings) -> dict[str, Any]:
     """Return the parameters of the classes' constructors, but for the network's."""
     values: Mapping[str, Any] = settings
     names = [name for name, option in OPTIONS.items() if option.group == "training"]
-    return {name: values[name] for name in [*names, "device"]}
+    return {name: values[name] for name in [*names, "device"]} | recipe(settings)
+
+
+def recipe(settings: Settings) -> dict[str, Any]:
+    """Return the recipe's settings that are used: a user's class need not know all."""
+    without, values = unused(), dict(settings)
+    return {n: values[n] for n in without if values[n] != without[n]}
+
+
+def unused() -> dict[str, Any]:
+    """Return the recipe's settings as they are where they are not used."""
+    return {
+        n: option.default for n, option in OPTIONS.items() if option.group == RECIPE
+    }
 
 
 def flag(name: str) -> str:
@@ -225,6 +332,8 @@ def _arguments(name: str) -> dict[str, Any]:
     """Return what `add_argument` is given for a setting."""
     option, kind = OPTIONS[name], _TYPES[name]
     default = option.default if option.otherwise is None else option.otherwise
+    if kind is bool and option.group == RECIPE:  # a preset may say yes
+        return {"action": argparse.BooleanOptionalAction, "help": option.help}
     if kind is bool:
         return {"action": "store_true", "help": option.help}
     read, metavar = _READ.get((get_args(kind) or (kind,))[0], (str, "NAME"))

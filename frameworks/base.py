@@ -2,9 +2,11 @@
 
 import warnings
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from math import ceil
 from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -24,8 +26,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
-from frameworks import constructor, inputs, weights
-from frameworks.batches import Batches, scale
+from frameworks import constructor, inputs, schedules, weights
+from frameworks.augmentation import AUGMENT, TEST_AUGMENT, Augmentation, views
+from frameworks.batches import Batch, Batches, scale
 from frameworks.epochs import Epochs
 from frameworks.libraries import LIBRARIES, Library, choose_device, synchronise
 from frameworks.progress import Progress
@@ -35,7 +38,8 @@ PREDICTED_AT_ONCE = 256  # images; bounds the memory of predictions
 NOT_BUILT_IN = (  # parameters that a network, once built, does not depend on
     *("epochs", "batch_size", "class_weight", "early_stopping", "validation_fraction"),
     *("patience", "warm_start", "image_shape", "random_state", "init"),
-    *("on_epoch_end", "verbose"),
+    *("on_epoch_end", "verbose", "augment", "crop_padding", "test_augment"),
+    "average_epochs",
 )
 
 
@@ -61,9 +65,35 @@ class ImageClassifier(
         Images a step; the last, short batch is kept.
     learning_rate, momentum : float, default=0.01, 0.9
         v = momentum v - learning_rate gradient; weight += v.
+    nesterov : bool, default=False
+        weight += momentum v - learning_rate gradient instead, with the new v: a look
+        ahead along the velocity (Sutskever et al. 2013).
+    schedule : {"constant", "cosine", "one_cycle"}, default="constant"
+        How the learning rate, `learning_rate` at its highest, changes over the steps of
+        `fit`: not at all, along half a cosine to 0, or up and down on straight lines.
+        `partial_fit` takes `learning_rate` always.
+    warmup : float or None, default=None
+        Share of the steps in which the rate rises; None: a quarter for "one_cycle", no
+        rise for the others.
     weight_decay : float, default=0.0
         Added to each kernel's gradient, times the kernel (L2 regularisation); other
         weights do not decay.
+    label_smoothing : float, default=0.0
+        Share of each label that is spread evenly over all classes; the loss in
+        `history_` has it too, `val_loss` does not.
+    augment : {"flip", "flip+crop"} or None, default=None
+        Mirror each training image in every second epoch; "flip+crop" also moves it by
+        up to `crop_padding` pixels, anew in every epoch.
+    crop_padding : int, default=4
+        Pixels.
+    average_epochs : int, default=1
+        The fitted weights are the mean of those after each of the last so many epochs
+        (Izmailov et al. 2018); 1 takes those of the last epoch. Without effect where
+        `early_stopping` takes the best weights back.
+    test_augment : {"flip", "flip+shift"} or None, default=None
+        Predict from the mean of the logits of each image and its mirror image;
+        "flip+shift" adds both moved by one pixel. Not in `transform`, and not in
+        validation.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with `sample_weight`.
     early_stopping : bool, default=False
@@ -111,13 +141,23 @@ class ImageClassifier(
     framework: ClassVar[str]  # the name under which it is imported
 
     _best_weights: dict[str, np.ndarray] | None
+    _rates: dict[int, list[float]]
+    _last_weights: deque[dict[str, np.ndarray]]
 
     _parameter_constraints: ClassVar[dict] = {
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterov": ["boolean"],
+        "schedule": [StrOptions(set(schedules.SCHEDULES))],
+        "warmup": [Interval(Real, 0, 1, closed="both"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "augment": [StrOptions(set(AUGMENT)), None],
+        "crop_padding": [Interval(Integral, 1, None, closed="left")],
+        "average_epochs": [Interval(Integral, 1, None, closed="left")],
+        "test_augment": [StrOptions(set(TEST_AUGMENT)), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -139,7 +179,15 @@ class ImageClassifier(
         batch_size: int = 64,
         learning_rate: float = 0.01,
         momentum: float = 0.9,
+        nesterov: bool = False,
+        schedule: str = "constant",
+        warmup: float | None = None,
         weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        augment: str | None = None,
+        crop_padding: int = 4,
+        average_epochs: int = 1,
+        test_augment: str | None = None,
         class_weight: dict | str | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -158,7 +206,15 @@ class ImageClassifier(
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.momentum = momentum
+        self.nesterov = nesterov
+        self.schedule = schedule
+        self.warmup = warmup
         self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.augment = augment
+        self.crop_padding = crop_padding
+        self.average_epochs = average_epochs
+        self.test_augment = test_augment
         self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -246,15 +302,30 @@ class ImageClassifier(
         self, X: np.ndarray, y: np.ndarray, w: np.ndarray, epoch: int
     ) -> Batches:
         """Return the mini-batches x, y, w of one epoch, the same in all classes."""
+        seed, augmentation = (self._shuffle_seed, epoch), None
+        if self.augment:
+            padding = self.crop_padding if self.augment == "flip+crop" else 0
+            augmentation = Augmentation(len(X), seed, padding)
         return Batches(
             X,
             y,
             w,
-            seed=(self._shuffle_seed, epoch),
+            seed=seed,
             batch_size=self.batch_size,
             dtype=self.dtype_,
             rows=self._epochs.rows,
+            augmentation=augmentation,
         )
+
+    def rates(self, epoch: int) -> list[float]:
+        """Return the learning rate of each step of one epoch."""
+        return self._rates[epoch]
+
+    def steps(
+        self, X: np.ndarray, y: np.ndarray, w: np.ndarray, epoch: int
+    ) -> Iterator[tuple[Batch, float]]:
+        """Return the mini-batches of one epoch, each with its learning rate."""
+        return zip(self.batches(X, y, w, epoch), self.rates(epoch), strict=False)
 
     def record(self, loss: Any, accuracy: Any, images: int) -> None:
         """Note the loss and accuracy of one step; device scalars are read later."""
@@ -268,6 +339,8 @@ class ImageClassifier(
         self.n_iter_ += 1
         if self.early_stopping and epoch.improved:
             self._best_weights = self.get_weights()
+        elif self.average_epochs > 1:
+            self._last_weights.append(self.get_weights())
         if epoch.diverged:
             warnings.warn(
                 f"the loss became {epoch.measures['loss']} in epoch {self.n_iter_}, "
@@ -329,7 +402,8 @@ class ImageClassifier(
             The framework is not installed.
         """
         go_on = self.warm_start and hasattr(self, "classes_")
-        self._fit(X, y, sample_weight, validation_data, self.epochs, go_on=go_on)
+        plan = self.epochs, self.schedule
+        self._fit(X, y, sample_weight, validation_data, *plan, go_on=go_on)
         return self
 
     def partial_fit(
@@ -359,7 +433,8 @@ class ImageClassifier(
                 "pass a dict."
             )
         go_on = hasattr(self, "classes_")
-        self._fit(X, y, sample_weight, None, 1, go_on=go_on, classes=classes)
+        plan = 1, "constant"
+        self._fit(X, y, sample_weight, None, *plan, go_on=go_on, classes=classes)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -437,6 +512,7 @@ class ImageClassifier(
         sample_weight: Any,
         validation_data: Any,
         epochs: int,
+        schedule: str,
         *,
         go_on: bool,
         classes: Any = None,
@@ -452,7 +528,7 @@ class ImageClassifier(
                 self._start(X, known)
             elif self._changed():
                 self._rebuild()
-        self._train(X, targets, w, validation_data, epochs)
+        self._train(X, targets, w, validation_data, epochs, schedule)
 
     def _start(self, X: np.ndarray, classes: np.ndarray) -> None:
         """Forget an earlier fit; make the network and its initial weights."""
@@ -556,6 +632,7 @@ class ImageClassifier(
         w: np.ndarray,
         validation_data: Any,
         epochs: int,
+        schedule: str,
     ) -> None:
         rows, validate = np.flatnonzero(w), None
         if validation_data is not None:
@@ -566,18 +643,27 @@ class ImageClassifier(
             )
             validate = partial(self._evaluate, X, y, rows=held_out)
         patience = self.patience if self.early_stopping else None
+        steps = ceil(len(rows) / self.batch_size) * epochs
+        rates = schedules.rates(schedule, self.learning_rate, steps, self.warmup)
+        numbers = range(self.n_iter_, self.n_iter_ + epochs)
         self._epochs = Epochs(rows, validate, patience)
+        self._rates = dict(
+            zip(numbers, rates.reshape(epochs, -1).tolist(), strict=True)
+        )
         self._progress = Progress(type(self).__name__, epochs, self.verbose)
         self._best_weights = None
+        self._last_weights = deque(maxlen=self.average_epochs)
         try:
             with self._library.scope(self.device_):
-                first = self.n_iter_
-                self.fit_loop(X, y, w, range(first, first + epochs))
+                self.fit_loop(X, y, w, numbers)
         finally:
             self._progress.close()
             if self._best_weights is not None:
                 self.set_weights(self._best_weights)
-            del self._epochs, self._progress, self._best_weights
+            elif self._last_weights:
+                self.set_weights(weights.mean(self._last_weights))
+            del self._epochs, self._rates, self._progress
+            del self._best_weights, self._last_weights
 
     def _evaluate(
         self, X: np.ndarray, y: np.ndarray, rows: np.ndarray | None = None
@@ -604,10 +690,14 @@ class ImageClassifier(
         return X, inputs.encode_labels(self.classes_, y)
 
     def _logits(self, X: Any) -> np.ndarray:
-        return self._outputs(self._read_fitted(X))
+        return self._outputs(self._read_fitted(X), test_augment=self.test_augment)
 
     def _outputs(
-        self, X: np.ndarray, layer: str = "output", rows: np.ndarray | None = None
+        self,
+        X: np.ndarray,
+        layer: str = "output",
+        rows: np.ndarray | None = None,
+        test_augment: str | None = None,
     ) -> np.ndarray:
         """Return a layer's output for all images, or for some rows of X.
 
@@ -617,6 +707,10 @@ class ImageClassifier(
         with self._library.scope(self.device_):
             for start in range(0, len(X if rows is None else rows), PREDICTED_AT_ONCE):
                 some: Any = slice(start, start + PREDICTED_AT_ONCE)
-                x = scale(X[some if rows is None else rows[some]], self.dtype_)
-                outputs.append(self.predict_logits(x, layer))
+                images = X[some if rows is None else rows[some]]
+                out: Any = 0
+                for weight, x in views(images, test_augment):
+                    x = scale(x, self.dtype_)
+                    out = out + weight * self.predict_logits(x, layer)
+                outputs.append(out)
         return np.concatenate(outputs)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from frameworks.augmentation import Augmentation
+
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -58,6 +60,8 @@ class Batches(Sequence[Batch]):
     rows : (n,), optional
         The images to train on; by default those of a weight above 0, for a batch
         without any weight has no mean loss.
+    augmentation : Augmentation, optional
+        What changes the images, before they are scaled.
 
     Notes
     -----
@@ -76,6 +80,7 @@ class Batches(Sequence[Batch]):
         batch_size: int,
         dtype: str,
         rows: np.ndarray | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         rows = np.flatnonzero(w) if rows is None else rows
         self.X = np.asarray(X)  # np.memmap takes longer to index
@@ -84,6 +89,7 @@ class Batches(Sequence[Batch]):
         self.starts = range(0, len(self.order), batch_size)
         self.batch_size = batch_size
         self.dtype = dtype
+        self.augmentation = augmentation
         most = min(batch_size, len(self.order)), *self.X.shape[1:]
         self.gathered = np.empty(most, self.X.dtype)
         self.floats = np.empty(most, dtype)
@@ -105,5 +111,7 @@ class Batches(Sequence[Batch]):
         rows = self.order[some]
         x = self.gathered[: len(rows)]
         self.X.take(rows, axis=0, out=x, mode="clip")  # "raise" would copy once more
+        if self.augmentation:
+            x = self.augmentation(x, rows, index)
         lent = np.asarray(Lease(self.free, len(rows), self.floats))
         return scale(x, self.dtype, lent), self.y[some], self.w[some]

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def cross_entropy(
-    logits: np.ndarray, y: np.ndarray, w: np.ndarray
+    logits: np.ndarray, y: np.ndarray, w: np.ndarray, label_smoothing: float = 0.0
 ) -> tuple[np.floating, np.ndarray]:
     """Return the weighted mean loss of a batch, and its gradient.
 
@@ -16,20 +16,26 @@ def cross_entropy(
         The class of each image, 0 to k - 1.
     w : (n,)
         The weight of each image; they average 1.
+    label_smoothing : float
+        Share of each label that is spread evenly over all classes
+        (Szegedy et al. 2016, section 7).
 
     Returns
     -------
     loss : scalar
-        mean(w * l), l = log(sum(exp(logits))) - logits[y].
+        mean(w * l), l = log(sum(exp(logits))) - sum(target * logits); the target is
+        one_hot(y) where nothing is spread.
     dlogits : (k, n)
-        (softmax(logits) - one_hot(y)) * w / n.
+        (softmax(logits) - target) * w / n.
     """
     images = np.arange(len(y))
     shifted = logits - logits.max(0)
     exp = np.exp(shifted)
     total = exp.sum(0)
-    loss = np.mean(w * (np.log(total) - shifted[y, images]))
-    dlogits = exp / total
-    dlogits[y, images] -= 1
+    even = label_smoothing / len(logits)
+    of_label = shifted[y, images] * (1 - label_smoothing) + even * shifted.sum(0)
+    loss = np.mean(w * (np.log(total) - of_label))
+    dlogits = exp / total - even
+    dlogits[y, images] -= 1 - label_smoothing
     dlogits *= w / len(y)
     return loss, dlogits

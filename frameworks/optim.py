@@ -11,6 +11,8 @@ from frameworks.weights import decays, is_trained
 class SGD:
     """v = momentum v - learning_rate g; w += v.
 
+    With `nesterov`, w += momentum v - learning_rate g, with the new v.
+
     Weight decay is added to the gradient of kernels, not of biases
     (Krizhevsky, Sutskever, Hinton 2012, section 5).
     """
@@ -21,10 +23,12 @@ class SGD:
         learning_rate: float,
         momentum: float,
         weight_decay: float,
+        nesterov: bool = False,
     ) -> None:
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.nesterov = nesterov
         self.velocities = [
             (layer, role, np.zeros_like(getattr(layer, role)))
             for layer in layers
@@ -38,6 +42,7 @@ class SGD:
             weight, gradient = getattr(layer, role), getattr(layer, f"d{role}")
             if self.weight_decay and decays(role):
                 gradient = gradient + self.weight_decay * weight
+            step = self.learning_rate * gradient
             velocity *= self.momentum
-            velocity -= self.learning_rate * gradient
-            weight += velocity
+            velocity -= step
+            weight += self.momentum * velocity - step if self.nesterov else velocity

@@ -6,7 +6,7 @@ are (outputs,). A depthwise convolution is in a layer named `depthwise`, and its
 is (kh, kw, channels, 1).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -104,6 +104,14 @@ def draw(
         else:
             drawn[name] = _glorot_uniform(shape, rng).astype(dtype)
     return {name: drawn[name] for name in like}
+
+
+def mean(several: Sequence[Weights]) -> Weights:
+    """Return the mean of several networks' weights, summed in float64."""
+    return {
+        name: np.mean([weights[name] for weights in several], 0, float).astype(w.dtype)
+        for name, w in several[0].items()
+    }
 
 
 def _glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,6 @@ from frameworks.batches import Batches
 from frameworks.layers import BatchNorm2D, ReLU
 from frameworks.lazy import nn, tf, torch
 from frameworks.loss import cross_entropy
-from frameworks.optim import SGD
 from models import TF_CNN, Skylark_CNN, Torch_CNN
 from networks import mobilenet
 from networks.densenet import Torch_DenseNet
@@ -129,14 +128,9 @@ class DecayedBiases(Torch_CNN):
 class OtherLearningRate(Skylark_CNN):
     """Off by 1 %."""
 
-    def build(self):
-        super().build()
-        self.optimizer_ = SGD(
-            self.layers_.weighted().values(),
-            learning_rate=1.01 * self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-        )
+    def steps(self, *arguments):
+        for batch, rate in super().steps(*arguments):
+            yield batch, 1.01 * rate
 
 
 class UnscaledImages(Skylark_CNN):
@@ -334,6 +328,56 @@ class KeptBeforeNew(TF_DPN):
             yield from super().network(x, training)
 
 
+class FreeVelocity(Torch_CNN):
+    """PyTorch's own momentum under a changing rate."""
+
+    def steps(self, *arguments):
+        for batch, rate in super().steps(*arguments):
+            for group in self.optimizer_.param_groups:
+                group["lr"] = rate
+            yield batch, rate
+
+
+class NoLookAhead(Skylark_CNN):
+    """Momentum without Nesterov's look ahead."""
+
+    def build(self):
+        super().build()
+        self.optimizer_.nesterov = False
+
+
+class LateRates(TF_CNN):
+    """Each step has the rate of the one before."""
+
+    def steps(self, *arguments):
+        before = self.learning_rate
+        for batch, rate in super().steps(*arguments):
+            yield batch, before
+            before = rate
+
+
+class SpreadOverOthers(Skylark_CNN):
+    """The label itself has no part of what is spread."""
+
+    def train_step(self, x, y, w):
+        logits = self.forward(x, training=True)
+        k = len(logits)
+        spread = self.label_smoothing * k / (k - 1)
+        loss, dlogits = cross_entropy(logits, y, w, spread)
+        self.net_.backward(dlogits)
+        self.optimizer_.step()
+        return loss, np.mean(logits.argmax(0) == y)
+
+
+class OtherMirrors(Skylark_CNN):
+    """Each image is mirrored in the other epochs."""
+
+    def batches(self, X, y, w, epoch):
+        batches = super().batches(X, y, w, epoch)
+        batches.augmentation.mirrored = ~batches.augmentation.mirrored
+        return batches
+
+
 # Each fault, and the first check that catches it.
 FAULTS = {
     MissingReLU: "outputs_max_rel",
@@ -360,6 +404,13 @@ RESNET_FAULTS = {
     ForgottenEval: "outputs_max_rel",
     DecayedGammas: "gradient_max_rel",
     BareShortcut: "outputs_max_rel",
+}
+RECIPE_FAULTS = {
+    FreeVelocity: "loss_max_rel",
+    NoLookAhead: "loss_max_rel",
+    LateRates: "loss_max_rel",
+    SpreadOverOthers: "gradient_max_rel",
+    OtherMirrors: "gradient_max_rel",
 }
 # Of each family, faults that its own layers invite: outputs tell all of them.
 FAMILY_FAULTS = (

@@ -97,10 +97,15 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     check_labels(predicted, y_test)
     seconds["predict"] = predict
     memory = resources.peak_memory_bytes()
+    further = {}
+    if parameters.get("test_augment"):
+        model.set_params(test_augment=None)
+        further["test_accuracy_plain"] = float((model.predict(X_test) == y_test).mean())
     steady = model.history_["seconds"][1:] or model.history_["seconds"]
     emit(
         "result",
         test_accuracy=float((predicted == y_test).mean()),
+        **further,
         train_accuracy=float((model.predict(X) == y).mean()),
         parameters=sum(w.size for n, w in model.get_weights().items() if is_trained(n)),
         history=model.history_,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from comparison import network, records
 from comparison.explanation import CLASSES, IMAGE_SHAPE
 from comparison.report.tables import MARK
-from comparison.settings import in_words
+from comparison.settings import RECIPE, Settings, in_words
 from comparison.statistics.significance import MIN_ROUNDS
 from data.text import counted, printable
 from models import Skylark_CNN
@@ -27,10 +27,10 @@ def conditions(run: records.Run) -> dict[str, str]:
         f"training, {data['test']:,} for testing{drawn}",
         "network": network.in_words(run["network"]),
         "training": in_words(settings, "training"),
+        "recipe": in_words(settings, RECIPE),
         "rounds": statistics(settings["seeds"]),
         "ratios": claim(run),
-        "columns": f"{clock(settings['epochs'])}; lines: of the class; + own: with the "
-        "code that only it uses",
+        "columns": columns(settings),
         "training acc.": training(run),
         "machine": f"{env['cpu']}, {gpu}{in_words(settings, 'run')}",
         "packages": f"Python {env['python']}, {', '.join(packages)}",
@@ -112,6 +112,15 @@ def clock(epochs: int) -> str:
     if epochs == 1:
         return "train img/s: the only epoch, compilation included"
     return "train img/s: all epochs but the first"
+
+
+def columns(settings: Settings) -> str:
+    """Return what the columns of the tables are."""
+    views = "test acc. is of predictions averaged over views, plain acc. is without; "
+    return (
+        f"{views if settings['test_augment'] else ''}{clock(settings['epochs'])}; "
+        "lines: of the class; + own: with the code that only it uses"
+    )
 
 
 def training(run: records.Run) -> str:

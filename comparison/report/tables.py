@@ -51,13 +51,17 @@ class Table:
 
 def speed(run: records.Run) -> Table:
     """Return accuracy and speed, with ratios to the reference."""
-    header = ["model", "test acc.", "train img/s", "ratio", "predict img/s", "ratio"]
+    views = run["settings"]["test_augment"]
+    header = ["model", "test acc.", *(["plain acc."] if views else [])]
+    header += ["train img/s", "ratio", "predict img/s", "ratio"]
     rows = []
     for model, row in run["summary"].items():
         cells = [name(run, model)]
         if row["trials"]:
+            cells.append(_cell(row["test_accuracy"], "{:.2%}"))
+            if views:
+                cells.append(_cell(row.get("test_accuracy_plain"), "{:.2%}"))
             cells += [
-                _cell(row["test_accuracy"], "{:.2%}"),
                 _cell(row["train_images_per_second"], "{:,.0f}"),
                 _ratio(run, model, "train_images_per_second"),
                 _cell(row["predict_images_per_second"], "{:,.0f}"),

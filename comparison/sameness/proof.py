@@ -1,9 +1,10 @@
 """The proof of sameness for a whole run: a process for each class, one verdict."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from comparison.sameness.evidence import (
     within_limits,
 )
 
+NO_RECIPE: Mapping[str, Any] = MappingProxyType({})
 Gathered = tuple[Path, process.Ending]  # a file of evidence, and how it was made
 
 
@@ -33,6 +35,7 @@ def prove(
     network: records.Network,
     threads: int,
     timeout: float | None = None,
+    recipe: Mapping[str, Any] = NO_RECIPE,
 ) -> records.Proof:
     """Return the proof for some contestants: what results.json keeps as `sameness`.
 
@@ -47,6 +50,8 @@ def prove(
         For Skylark's engines.
     timeout : float or None
         Seconds for each.
+    recipe : mapping
+        Parameters of the constructors that say how to train, besides the proof's own.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def prove(
             spec: EvidenceSpec = {
                 **contestant.spec(),
                 "folder": str(folder),
-                "parameters": sizes | contestant.parameters,
+                "parameters": {**sizes, **recipe, **contestant.parameters},
                 "dtype": contestant.dtype,
                 "file": str(file),
             }

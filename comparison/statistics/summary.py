@@ -9,6 +9,7 @@ from comparison.statistics import significance
 
 MEASURES: dict[Measure, tuple[str, ...]] = {
     "test_accuracy": ("test_accuracy",),
+    "test_accuracy_plain": ("test_accuracy_plain",),
     "train_accuracy": ("train_accuracy",),
     "train_images_per_second": ("images_per_second", "train"),
     "predict_images_per_second": ("images_per_second", "predict"),
@@ -87,5 +88,5 @@ def _ratios(
 def _value(trial: records.Trial, measure: Measure) -> Any:
     value: Any = trial
     for key in MEASURES[measure]:
-        value = value[key]
+        value = value.get(key)
     return value

@@ -34,6 +34,51 @@ def test_a_setting_is_declared_once(name):
     assert f"{flag(name)} " in parser().format_help()
 
 
+RECIPE = {
+    "schedule": ("cosine", "cosine", "schedule cosine"),
+    "warmup": ("0.25", 0.25, "warm-up 0.25"),
+    "nesterov": (None, True, "Nesterov"),
+    "weight_decay": ("1e-3", 0.001, "weight decay 0.001"),
+    "label_smoothing": ("0.1", 0.1, "label smoothing 0.1"),
+    "augment": ("flip+crop", "flip+crop", "augmented images (flip+crop)"),
+    "crop_padding": ("2", 2, "crop padding 2"),
+    "average_epochs": ("3", 3, "weights averaged over 3 epochs"),
+    "test_augment": ("flip", "flip", "predictions averaged over views (flip)"),
+}
+
+
+@pytest.mark.parametrize("name", RECIPE)
+def test_a_recipe_is_handed_on_where_it_is_used(name):
+    """A user's own class needs to know only the parameters that a run asks for."""
+    text, value, words = RECIPE[name]
+    assert settings.recipe(complete({})) == {}
+    chosen = complete(given(parser().parse_args([flag(name), text][: 1 + bool(text)])))
+    assert settings.recipe(chosen) == {name: value}
+    assert constructor(chosen)[name] == value
+    assert settings.in_words(chosen, settings.RECIPE) == words
+
+
+def test_a_recipe_is_left_out():
+    """As a preset's has to be, to measure what a part of it is worth."""
+    options = ["--no-nesterov", "--augment", "none", "--test-augment", "none"]
+    chosen = given(parser().parse_args(options))
+    assert chosen == {"nesterov": False, "augment": None, "test_augment": None}
+
+
+@pytest.mark.parametrize(
+    "options", [["--warmup", "2"], ["--augment", "crop"], ["--label-smoothing", "1"]]
+)
+def test_a_wrong_recipe_ends_before_anything_runs(options, capsys):
+    try:
+        code = compare.main(["--dataset", "digits", *options])
+    except SystemExit as wrong:
+        code = wrong.code
+    assert code == 2
+    assert options[0].strip("-").replace("-", "_") in capsys.readouterr().err.replace(
+        "-", "_"
+    )
+
+
 def test_one_epoch_is_no_plural():
     words = settings.in_words(complete({"epochs": 1}), "training")
     assert words.startswith("1 epoch, ")
@@ -119,6 +164,16 @@ def test_a_run_of_schema_1_is_shown(tmp_path, capsys, sizes, name):
     results.write(tmp_path, run)
     assert compare.main(["--show", str(tmp_path)]) == 0
     assert shown == capsys.readouterr().out
+
+
+def test_a_run_from_before_recipes_is_shown(tmp_path, capsys):
+    run = made_up(3)
+    for name in settings.unused():
+        del run["settings"][name]
+    results.write(tmp_path, run)
+    assert results.read(tmp_path)["settings"]["schedule"] == "constant"
+    assert compare.main(["--show", str(tmp_path)]) == 0
+    assert "recipe" not in capsys.readouterr().out
 
 
 def test_a_run_of_schema_1_that_cannot_go_on_says_why(tmp_path, capsys):

@@ -19,9 +19,10 @@ from rich.console import Console
 from comparison import results
 from comparison.counting.code_length import ROOT
 from comparison.processes import resources
-from comparison.report import beside, outputs, sentences, terminal
+from comparison.report import beside, outputs, sentences, tables, terminal
 from comparison.report.live import Live
 from comparison.report.tables import Cell, Table
+from comparison.settings import unused
 from comparison.statistics.summary import summarise
 from tests.comparison.test_compare import compare
 from tests.comparison.test_statistics import trial
@@ -79,7 +80,8 @@ def made_up(seeds, speeds=(100.0, 300.0, 101.0)):
             "family": "cnn",
             "sizes": {"filters": [8], "hidden_units": []},
         },
-        "settings": {
+        "settings": unused()
+        | {
             "models": list(MODELS),
             "allow_different": True,
             "dataset": "digits",
@@ -141,6 +143,27 @@ def test_only_a_shown_difference_is_marked(run):
     assert "b:Net (different, as written)" in net
     assert text.count("**") == 4
     assert text.startswith("Proved to be one network")
+
+
+def test_a_recipe_is_said_where_there_is_one(run):
+    assert "recipe" not in sentences.conditions(run)
+    assert "plain acc." not in outputs.markdown(run)
+    run["settings"] |= {"nesterov": True, "augment": "flip", "test_augment": "flip"}
+    said = sentences.conditions(run)
+    assert said["recipe"] == (
+        "Nesterov, augmented images (flip), predictions averaged over views (flip)"
+    )
+    assert said["columns"].startswith("test acc. is of predictions averaged over views")
+
+
+def test_accuracy_without_views_has_a_column(run):
+    run["settings"]["test_augment"] = "flip"
+    for one in run["trials"]:
+        one["test_accuracy_plain"] = one["test_accuracy"] - 0.25
+    run["summary"] = summarise(MODELS, run["trials"], "skylark")
+    table = tables.speed(run)
+    plain = run["summary"]["torch"]["test_accuracy_plain"]["median"]
+    assert table.rows[1][table.header.index("plain acc.")].text == f"{plain:.2%}"
 
 
 @pytest.mark.parametrize("seeds", [3, 5])

@@ -9,12 +9,25 @@ import networks
 from comparison.sameness import evidence
 from models import MODELS, Skylark_CNN
 from tests.conftest import model_params
-from tests.planted_faults import FAMILY_FAULTS, FAULTS, RESNET_FAULTS, Rounded
+from tests.planted_faults import (
+    FAMILY_FAULTS,
+    FAULTS,
+    RECIPE_FAULTS,
+    RESNET_FAULTS,
+    Rounded,
+)
 
 NETWORKS = {
     "seed": {"filters": (8,)},
     "two blocks": {"filters": (4, 6), "hidden_units": (12,)},
     "linear": {"filters": (), "activation": None},
+    "recipe": {
+        "filters": (8,),
+        "schedule": "one_cycle",
+        "nesterov": True,
+        "label_smoothing": 0.1,
+        "augment": "flip+crop",
+    },
 }
 
 
@@ -66,6 +79,15 @@ def test_every_planted_fault_is_caught(Fault, images, standard):
     assert caught[0] == FAULTS[Fault]
     if Fault is not Rounded:  # which is what float32 would do
         assert not evidence.within_limits(worst, "float32")
+
+
+@pytest.mark.parametrize("Fault", marked(RECIPE_FAULTS, MODELS))
+def test_every_fault_in_a_recipe_is_caught(Fault, images, standard):
+    found = gather(Fault, images, **NETWORKS["recipe"])
+    worst = evidence.deviations(found, standard("recipe"))
+    caught = [name for name, limit in evidence.LIMITS.items() if worst[name] > limit]
+    assert caught[0] == RECIPE_FAULTS[Fault]
+    assert not evidence.within_limits(worst, "float32")
 
 
 def names(*models):
