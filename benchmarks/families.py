@@ -27,8 +27,10 @@ from models import MODELS
 
 FILE = Path(__file__).with_suffix(".json")
 NETWORKS = [
-    next(name for name in page.PRESETS if name.endswith("_small") or name == "resnet8")
+    name
     for page in networks.PAGES
+    for name in page.PRESETS
+    if name.endswith("_small") or name == "resnet8"
 ]
 TITLES = {"skylark": "NumPy", "keras": "Keras", "torch": "PyTorch", "tf": "TensorFlow"}
 SETTINGS = ("seeds", "train_size", "epochs")
@@ -102,13 +104,12 @@ def measured(kept: dict[str, Any]) -> Table:
 def lengths() -> Table:
     """Return how long `network()` and what is around it are, now."""
     rows = []
-    for name in NETWORKS:
-        classes, _ = networks.load(name)
-        counts = count_all(find_all(list(MODELS), classes))["classes"].values()
+    for page in networks.PAGES:
+        counts = count_all(find_all(list(MODELS), page.MODELS))["classes"].values()
         lines = [
             f"{count['network']['lines']} + {count['own']['lines']}" for count in counts
         ]
-        family = classes["skylark"].__name__.partition("_")[2]
+        family = page.MODELS["skylark"].__name__.partition("_")[2]
         rows.append(texts(family, *lines))
     return Table(["family", *TITLES.values()], rows)
 

@@ -67,7 +67,7 @@ def _watched(point: str, name: str, layer: Any, seen: list[LayerSizes]) -> Any:
     forward = layer.forward
     roles = [role for role in getattr(layer, "roles", ()) if is_trained(role)]
     parameters = sum(getattr(layer, role).size for role in roles)
-    kernel = layer.kernel.size if "kernel" in roles else 0
+    kernel = layer.kernel.size if hasattr(layer, "kernel") else 0
 
     def watched(x: np.ndarray, training: bool = True) -> np.ndarray:
         out: np.ndarray = forward(x, training=training)

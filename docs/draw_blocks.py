@@ -28,6 +28,7 @@ SHOWN = {
     "shufflenetv2_x1": ("stage1.block1", "stage1.block2"),
     "efficientnet_b0": ("stage2.block2",),
     "regnety_400mf": ("stage2.block2",),
+    "speedrun93": ("stem", "stage1.block1", "stage1.block2"),
 }
 LINE, GAP, PADDING = 17, 16, 8  # pixels: a line of text, between boxes, in a box
 CHARACTER = 6.6  # the width of one, at 12 pixels

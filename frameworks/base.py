@@ -548,6 +548,8 @@ class ImageClassifier(
         self._build()
         if self.init == "shared" or not self._library.initialises:
             self.set_weights(weights.draw(self._kinds, rng, self.kernels))
+        if state := self.first_state(X):
+            self.set_weights(self.get_weights() | state)
 
     @property
     def _library(self) -> Library:

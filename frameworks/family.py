@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
+import numpy as np
+
 
 class Family:
     """What the four classes of a network share, besides the contract.
@@ -52,6 +54,10 @@ class Family:
         for name, default in self.sizes.items():
             if isinstance(default, tuple):
                 check_whole(name, getattr(self, name))
+
+    def first_state(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the weights that are computed from the training images, by name."""
+        return {}
 
     @classmethod
     def narrowed(cls, sizes: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,11 +74,37 @@ def _padded(x: Any, window: int, stride: int) -> tuple[Any, str]:
     return (keras.layers.ZeroPadding2D(window // 2)(x) if window > 1 else x), "valid"
 
 
-def batch_norm(x: Any, path: str) -> Any:
+def batch_norm(x: Any, path: str, *, scale: bool = True) -> Any:
     """(n, h, w, c) -> the same shape, with PyTorch's epsilon and momentum."""
     return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, name=layer_name(path)
+        momentum=0.9, epsilon=1e-5, scale=scale, name=layer_name(path)
     )(x)
+
+
+def whitening(x: Any, path: str, filters: int, window: tuple[int, int]) -> Any:
+    """(n, h, w, c) -> (n, h', w', filters): a convolution that is not trained."""
+    return _whitening()(filters, window, name=layer_name(path))(x)
+
+
+@cache
+def _whitening() -> Any:
+    class Whitening(keras.layers.Layer):
+        def __init__(self, filters: int, window: tuple[int, int], **options: Any):
+            super().__init__(**options)
+            self.filters, self.window = filters, window
+
+        def build(self, input_shape: tuple[int, ...]) -> None:
+            self.whitening = self.add_weight(
+                name="whitening",
+                shape=(*self.window, input_shape[-1], self.filters),
+                initializer="zeros",
+                trainable=False,
+            )
+
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.conv(inputs, self.whitening)
+
+    return Whitening
 
 
 def conv_norm(

@@ -50,9 +50,17 @@ def conv_norm(
     return nn.Sequential(OrderedDict(layers))
 
 
-def batch_norm_2d(channels: int) -> Any:
+def batch_norm_2d(channels: int, *, scale: bool = True) -> Any:
     """Return PyTorch's own, but for the running variance: divided by n, not n - 1."""
-    return _batch_norm_2d()(channels)
+    norm = _batch_norm_2d()(channels)
+    if not scale:  # `affine` leaves out beta as well
+        norm.register_parameter("weight", None)
+    return norm
+
+
+def whitening(c: int, f: int, window: tuple[int, int]) -> Any:
+    """Return a convolution without padding whose kernel is not trained."""
+    return _whitening()(c, f, window)
 
 
 def squeeze_excite(c: int, squeezed: int, activation: Callable[[], Any]) -> Any:
@@ -78,6 +86,19 @@ def _batch_norm_2d() -> Any:
             return out
 
     return BatchNorm2d
+
+
+@cache
+def _whitening() -> Any:
+    class Whitening(nn.Module):
+        def __init__(self, c: int, f: int, window: tuple[int, int]) -> None:
+            super().__init__()
+            self.register_buffer("whitening", torch.zeros(f, c, *window))
+
+        def forward(self, x: Any) -> Any:
+            return nn.functional.conv2d(x, self.whitening)
+
+    return Whitening
 
 
 @cache

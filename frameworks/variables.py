@@ -107,14 +107,25 @@ def dense(v: Variables, x: Any, name: str, units: int) -> Any:
     return x @ kernel + v.variable(f"{name}.bias", (units,))
 
 
-def batch_norm(v: Variables, x: Any, name: str, training: bool) -> Any:
+def whitening(
+    v: Variables, x: Any, name: str, filters: int, window: tuple[int, int]
+) -> Any:
+    """(n, h, w, c) -> (n, h', w', filters): a convolution that is not trained."""
+    kernel = v.variable(f"{name}.whitening", (*window, x.shape[-1], filters))
+    return tf.nn.conv2d(x, kernel, 1, "VALID")
+
+
+def batch_norm(
+    v: Variables, x: Any, name: str, training: bool, *, scale: bool = True
+) -> Any:
     """(n, h, w, c) -> the same shape; variances are divided by the number of values.
 
     TensorFlow's fused operation is 1.3 to 1.7 times as fast for a whole network, but
     float32 alone, and divides the running variance by one less.
     """
     shape = x.shape[-1:]
-    gamma, beta = (v.variable(f"{name}.{role}", shape) for role in ("gamma", "beta"))
+    gamma = v.variable(f"{name}.gamma", shape) if scale else tf.ones(shape, x.dtype)
+    beta = v.variable(f"{name}.beta", shape)
     mean, variance = (
         v.variable(f"{name}.{role}", shape) for role in ("mean", "variance")
     )

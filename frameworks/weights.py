@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 TRAINED = ("kernel", "bias", "gamma", "beta")  # moved along their gradients
-STATE = ("mean", "variance")  # running statistics, which follow the batches
+# Running statistics, which follow the batches; and what is computed from the images
+STATE = ("mean", "variance", "whitening")
 
 Weights = dict[str, np.ndarray]
 Item = TypeVar("Item")
@@ -65,11 +66,12 @@ def kinds(weights: Mapping[str, np.ndarray]) -> dict[str, Kind]:
     """
     for name, weight in weights.items():
         role = name.rpartition(".")[2]
-        if role not in TRAINED + STATE or (role == "kernel" and weight.ndim < 2):
+        matrix = role in ("kernel", "whitening")
+        if role not in TRAINED + STATE or (matrix and weight.ndim < 2):
             raise ValueError(
                 f"a network cannot have the weight {name!r} of shape {weight.shape}: "
-                "weights are a kernel, of inputs and outputs, or "
-                f"{', '.join((*TRAINED, *STATE)[1:])}, a number an output."
+                "weights are a kernel or whitening, of inputs and outputs, or "
+                f"{', '.join((*TRAINED, *STATE)[1:-1])}, a number an output."
             )
     return {name: Kind(w.shape, w.dtype) for name, w in weights.items()}
 

@@ -17,6 +17,7 @@ from networks import (
     regnet,
     resnet,
     shufflenet,
+    speedrun,
     vgg,
 )
 
@@ -27,7 +28,7 @@ _CNN: dict[str, dict[str, Any]] = {
 # In the order in which they were invented.
 PAGES: Any = (
     *(vgg, googlenet, resnet, densenet, dpn, mobilenet),
-    *(shufflenet, efficientnet, regnet),
+    *(shufflenet, efficientnet, regnet, speedrun),
 )
 _PRESETS: dict[str, tuple[dict[str, type], dict[str, Any]]] = {
     name: (classes, sizes)

@@ -35,6 +35,7 @@ from frameworks.layers.norm import BatchNorm2D
 from frameworks.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from frameworks.layers.protocol import Layer, Weighted
 from frameworks.layers.shuffle import Shuffle
+from frameworks.layers.whitening import Whitening
 
 __all__ = [
     "Add",
@@ -60,6 +61,7 @@ __all__ = [
     "Split",
     "Swish",
     "Weighted",
+    "Whitening",
     "conv_norm",
     "depthwise_norm",
     "squeeze_excite",

@@ -10,13 +10,14 @@ class BatchNorm2D:
 
     In training, mean and variance are those of the batch, over pixels and images; the
     running ones follow, 0.9 running + 0.1 batch, and serve prediction (Ioffe, Szegedy
-    2015). Every variance is divided by the number of values, not by one less.
+    2015). Every variance is divided by the number of values, not by one less. Without
+    `scale`, gamma is 1 and no weight.
     """
 
     EPSILON, MOMENTUM = 1e-5, 0.9
-    roles = ("gamma", "beta", "mean", "variance")
 
-    def __init__(self, c: int, dtype: str = "float32") -> None:
+    def __init__(self, c: int, dtype: str = "float32", *, scale: bool = True) -> None:
+        self.roles = (*(["gamma"] if scale else []), "beta", "mean", "variance")
         self.gamma, self.beta = np.ones(c, dtype), np.zeros(c, dtype)
         self.mean, self.variance = np.zeros(c, dtype), np.ones(c, dtype)
 

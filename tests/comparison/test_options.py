@@ -65,6 +65,16 @@ def test_a_recipe_is_left_out():
     assert chosen == {"nesterov": False, "augment": None, "test_augment": None}
 
 
+def test_a_preset_brings_its_recipe_along():
+    options = ["--dataset", "digits", "--network", "speedrun93", "--epochs", "3"]
+    planned = plan.begin(parser().parse_args(options))
+    assert planned.settings["batch_size"] == 1024
+    assert planned.settings["schedule"] == "one_cycle"
+    assert planned.settings["epochs"] == 3
+    assert planned.network["sizes"] == {"widths": [64, 128, 128], "depth": 2}
+    assert planned.network["name"] == "speedrun93"
+
+
 @pytest.mark.parametrize(
     "options", [["--warmup", "2"], ["--augment", "crop"], ["--label-smoothing", "1"]]
 )

@@ -119,6 +119,7 @@ SIZES = {
         "stem": 4,
         "squeeze_excite": True,
     },
+    "speedrun": {"widths": (4, 6), "depth": 2},
 }
 FAMILIES = {page.MODELS["skylark"].family: page.MODELS for page in networks.PAGES}
 

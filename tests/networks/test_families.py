@@ -117,7 +117,7 @@ def test_weights_have_full_names(family, written):
     for name in model.get_weights():
         assert name.startswith(points)
         assert name.rpartition(".")[2] in (
-            *("kernel", "bias", "gamma", "beta", "mean", "variance"),
+            *("kernel", "bias", "gamma", "beta", "mean", "variance", "whitening"),
         )
     assert not any(name.endswith("conv.bias") for name in model.get_weights())
 
