@@ -97,6 +97,7 @@ class Skylark_Speedrun(Speedrun, Skylark_CNN):
         net = {"stem": Sequential(conv=whiten, swish=Swish())}  # (f, h - 1, w - 1, n)
         for b in self.plan():
             f, options = b.filters, {"padding": 1, "use_bias": False}
+            options["needs_dx"] = len(net) > 1  # the stem has nothing to train
             net[b.name] = Sequential(  # (f, h / 2, w / 2, n), or (f, h, w, n)
                 conv=Conv2D(b.inputs, f, (3, 3), dtype, **options),
                 pool=MaxPool2D(b.pool) if b.pool else Identity(),

@@ -44,7 +44,7 @@ class FastNet:
         self.jobs = threads.wanted(n_jobs)
         self.forks = n_jobs is not None and self.jobs > 1
         if self.forks:
-            _share(net)
+            processes.share(net)
         workers = [Worker(net, image_shape[:2]) for _ in range(self.jobs)]
         self.threads = threads.Threads(workers)
         self.team: threads.Threads | processes.Processes = self.threads
@@ -96,19 +96,9 @@ class FastNet:
             yield
             return
         weights = list(self.net.weights().values())
-        self.team = processes.Processes(self.threads.workers[0], weights)
+        self.team = processes.Processes(self.threads.workers, weights)
         try:
             yield
         finally:
             self.team.close()
             self.team = self.threads
-
-
-def _share(net: Sequential) -> None:
-    """Move the weights to memory that forked processes share."""
-    for layer in net.weighted().values():
-        for role in layer.roles:
-            weight = getattr(layer, role)
-            copy = processes.shared(weight.shape, weight.dtype)
-            copy[:] = weight
-            setattr(layer, role, copy)

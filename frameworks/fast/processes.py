@@ -5,17 +5,19 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
+from collections.abc import Sequence
 from math import prod
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from frameworks.fast.threads import one_thread
-from frameworks.fast.worker import Worker
+from frameworks.layers import Sequential
 
 # Seconds to poll before going to sleep: four wake-ups take 20 % of a step (seed).
 SPIN = 0.001
@@ -26,6 +28,26 @@ def shared(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     size = prod(shape)
     memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
     return np.frombuffer(memory, dtype, size).reshape(shape)
+
+
+def share(net: Sequential) -> None:
+    """Move the weights of a network to memory that forked processes share."""
+    for layer in net.weighted().values():
+        for role in layer.roles:
+            weight = getattr(layer, role)
+            copy = shared(weight.shape, weight.dtype)
+            copy[:] = weight
+            setattr(layer, role, copy)
+
+
+class Worker(Protocol):
+    """Computes a share of each batch; it has the weights, in shared memory."""
+
+    def forward(self, x: np.ndarray) -> list[np.ndarray]:
+        """(n, H, W, c) -> [logits (classes, n)]."""
+
+    def backward(self, dlogits: np.ndarray) -> list[np.ndarray]:
+        """(classes, n) -> the gradient of each weight, in order."""
 
 
 def why_not() -> str | None:
@@ -43,22 +65,28 @@ class Processes:
     They do not wait for Python's lock: 1.2 times as fast as threads (network seed).
     """
 
-    def __init__(self, worker: Worker, weights: list[np.ndarray]) -> None:
-        """Fork copies of this worker; the weights are in shared memory."""
-        self.worker, self.weights = worker, weights
+    def __init__(self, workers: Sequence[Worker], weights: list[np.ndarray]) -> None:
+        """Fork all workers but the first; the weights are in shared memory."""
+        self.workers, self.weights = workers, weights
         self.children: list[Child] = []
 
     def call(self, name: str, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Call the method `name` of each worker with its array; return the results."""
         mine, *others = arrays
         with one_thread:
-            while len(self.children) < len(others):
-                self.children.append(self._fork(arrays))
+            if not self.children:
+                self._fork(arrays)
             for child, array in zip(self.children, others, strict=False):
                 child.start(name, array)
-            results = [getattr(self.worker, name)(mine)]
+            results, broken = [], None
+            try:
+                results.append(getattr(self.workers[0], name)(mine))
+            except threading.BrokenBarrierError as error:
+                broken = error  # another one's error is to be raised
             for child, _ in zip(self.children, others, strict=False):
                 results.append(child.finish())
+            if broken:
+                raise broken
             return results
 
     def close(self) -> None:
@@ -66,13 +94,14 @@ class Processes:
         while self.children:
             self.children.pop().close()
 
-    def _fork(self, arrays: list[np.ndarray]) -> "Child":
-        """Return a new child with memory for a first batch whole: none is larger."""
+    def _fork(self, arrays: list[np.ndarray]) -> None:
+        """Start the children, with room for a first batch whole: none is larger."""
         logits = self.weights[-1].size * sum(map(len, arrays))
         gradients = sum(weight.size for weight in self.weights)
         rooms = {"forward": sum(a.size for a in arrays), "backward": logits}
         results = max(logits, gradients)
-        return Child(self.worker, rooms, results, arrays[0].dtype)
+        for worker in self.workers[1:]:
+            self.children.append(Child(worker, rooms, results, arrays[0].dtype))
 
 
 class Child:

@@ -16,6 +16,35 @@ Arrays = dict[str, np.ndarray]
 LINE = 64  # bytes of a line of the cache
 
 
+class Scratch:
+    """Arrays by name, which whoever asks next may overwrite; for one thread.
+
+    Parameters
+    ----------
+    dtype : str or dtype
+        Of all arrays.
+    """
+
+    def __init__(self, dtype: DTypeLike) -> None:
+        self.dtype = np.dtype(dtype)
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def take(self, name: str, *shape: int) -> np.ndarray:
+        """Return an array of this shape, on the lines of the cache; not zeroed."""
+        size = prod(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays.pop(name, None)  # frees it first
+            self._arrays[name] = aligned(size, self.dtype)
+        return self._arrays[name][:size].reshape(shape)
+
+
+def aligned(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return an array (size,), which begins on a line of the cache; not zeroed."""
+    raw = np.empty(size * dtype.itemsize + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
 class Plan:
     """Which arrays a band has, and where they lie in the buffer.
 

@@ -84,9 +84,11 @@ class Sequential(Container):
         return x
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
-        """Run every layer backwards."""
+        """Run every layer backwards, as far as a gradient is asked for."""
         for layer in reversed(self.layers.values()):
             dout = layer.backward(dout)
+            if not dout.size:
+                break
         return dout
 
 

@@ -15,8 +15,16 @@ class Whitening(Conv2D):
         self, c: int, f: int, window: tuple[int, int], dtype: str = "float32"
     ) -> None:
         super().__init__(c, f, window, dtype, use_bias=False)
-        self.whitening = self.kernel
         self.roles = ("whitening",)
+
+    @property
+    def whitening(self) -> np.ndarray:
+        """The kernel, (kh, kw, c, f)."""
+        return self.kernel
+
+    @whitening.setter
+    def whitening(self, kernel: np.ndarray) -> None:
+        self.kernel = kernel
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (f, h, w, n), h = H - kh + 1."""

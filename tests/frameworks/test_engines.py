@@ -545,7 +545,7 @@ class TestProcesses:
                     raise MemoryError("not here")
                 return [x]
 
-        team = processes.Processes(Failing(), [np.zeros(4)])
+        team = processes.Processes([Failing(), Failing()], [np.zeros(4)])
         try:
             with pytest.raises(MemoryError, match="not here"):
                 team.call("forward", [np.zeros((2, 3))] * 2)

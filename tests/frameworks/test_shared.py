@@ -1,5 +1,7 @@
 """Any network in shares: the plain layers' numbers, whatever happens to a worker."""
 
+import os
+import signal
 import threading
 
 import numpy as np
@@ -9,16 +11,19 @@ from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
 from frameworks.fast.shared import SharedNet
+from frameworks.fast.tiles import TiledConv2D
 from frameworks.layers import BatchNorm2D, MaxPool2D, ReLU, Sequential
+from frameworks.weights import is_trained
 from networks import resnet
 from tests.comparison.test_sameness import FAMILIES, SIZES
+from tests.frameworks.test_engines import children, forking
 
 SHAPE, CLASSES = (8, 7, 3), 4
 
 
-def network(family="resnet"):
+def network(family="resnet", **sizes):
     """The layers of a small network, with weights drawn away from 0 and 1."""
-    model = FAMILIES[family]["skylark"](**SIZES[family], dtype="float64")
+    model = FAMILIES[family]["skylark"](**SIZES[family] | sizes, dtype="float64")
     model.image_shape_, model.classes_ = SHAPE, np.arange(CLASSES)
     net, rng = model.network(), np.random.default_rng(0)
     for name, weight in sorted(net.weights().items()):
@@ -36,7 +41,7 @@ def step(net, x, dlogits):
     found = {"logits": logits}
     for name, layer in net.net.weighted().items():
         for role in layer.roles:
-            what = role if role in ("mean", "variance") else f"d{role}"
+            what = f"d{role}" if is_trained(role) else role
             found[f"{name}.{what}"] = getattr(layer, what).copy()
     return found
 
@@ -61,6 +66,19 @@ def test_it_is_plain(family, workers, n):
     for layer in (list(nets[0].net.layers)[1], "output"):
         ours, theirs = (net.forward(x, layer) for net in nets)
         np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_convolutions_by_tiles_are_plain(n_jobs):
+    """With as many channels as they need; narrow networks have none."""
+    nets = [start(network(width=8)) for start in (PlainNet, lambda n: SharedNet(n, 2))]
+    team, _ = nets[1]._shared_out(6)
+    layers = [layer for _, layer in team.members[0].net.net.leaves()]
+    assert sum(isinstance(layer, TiledConv2D) for layer in layers) >= 3
+    expected, found = (step(net, *batch(6)) for net in nets)
+    for name, array in expected.items():
+        size = max(np.linalg.norm(array), 1e-3)
+        assert np.linalg.norm(found[name] - array) / size < 1e-9, name
 
 
 def test_the_same_bits_every_time():
@@ -93,7 +111,7 @@ def test_an_error_ends_all_workers_and_the_next_step_works(error, worker):
         raise error
 
     team, _ = net._shared_out(6)
-    team.nets[worker].layers["stage1.block1"].forward = fails
+    team.members[worker].net.net.layers["stage1.block1"].forward = fails
     with pytest.raises(type(error)):
         net.forward(x, training=True)
     state = net.net.weighted()["stem.norm"]
@@ -134,12 +152,70 @@ def test_two_networks_at_a_time():
         assert all((other[name] == array).all() for name, array in expected.items())
 
 
-def test_processes_are_threads_and_it_says_so():
-    rng = np.random.default_rng(0)
-    X, y = rng.integers(0, 256, (12, 6, 6, 1), dtype=np.uint8), np.arange(12) % 2
-    model = resnet.Skylark_ResNet(blocks=(1,), width=2, epochs=1, n_jobs=2)
-    with pytest.warns(UserWarning, match="n_jobs=2 takes threads, not processes"):
+@forking
+class TestProcesses:
+    """Forked workers meet in shared memory; they give the bits of threads."""
+
+    @pytest.fixture(autouse=True)
+    def none_is_left(self):
+        before = children()
+        yield
+        assert children() <= before
+
+    def test_the_bits_of_threads(self):
+        """In batches of any size after the first, for two and three workers."""
+        for workers in (2, 3):
+            threaded, forked = (SharedNet(network(width=8), workers) for _ in range(2))
+            with forked.processes():
+                for n in (8, 1, 2, 7):
+                    expected, found = (
+                        step(net, *batch(n)) for net in (threaded, forked)
+                    )
+                    assert all(
+                        (found[k] == array).all() for k, array in expected.items()
+                    )
+                    logits = [net.forward(batch(5)[0]) for net in (threaded, forked)]
+                    assert (logits[0] == logits[1]).all()
+
+    def test_a_fit_takes_them(self):
+        rng = np.random.default_rng(0)
+        X, y = rng.integers(0, 256, (12, 6, 6, 1), dtype=np.uint8), np.arange(12) % 2
+        before, seen = children(), []
+
+        def look(model, logs):
+            seen.append(len(children() - before))
+
+        settings = {"blocks": (1,), "width": 2, "epochs": 2, "batch_size": 8}
+        model = resnet.Skylark_ResNet(**settings, n_jobs=2, on_epoch_end=look)
         model.fit(X, y)
+        assert seen == [1, 1]
+
+    @pytest.mark.parametrize("worker", [0, 1])
+    def test_an_error_of_one_ends_the_wait_of_the_other(self, worker):
+        net = SharedNet(network(), 2)
+
+        def fails(x, training=True):
+            raise MemoryError("a layer")
+
+        with net.processes():
+            members = net.forked.team.workers
+            members[worker].net.net.layers["stage1.block1"].forward = fails
+            with pytest.raises(MemoryError, match="a layer"):
+                step(net, *batch(6))
+
+    def test_one_that_is_killed_at_work_is_said(self):
+        """The other does not wait for ever at the norm that it never comes to."""
+        net, parent = SharedNet(network(), 2), os.getpid()
+
+        def dies(x, training=True):
+            assert os.getpid() != parent
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        with net.processes():
+            members = net.forked.team.workers
+            members[1].net.net.layers["stage1.block1"].forward = dies
+            with pytest.raises(RuntimeError, match="exit code -9"):
+                step(net, *batch(6))
 
 
 class Own(ReLU):

@@ -1,0 +1,83 @@
+"""One worker of any network: it computes a share of each batch, layer by layer."""
+
+import copy
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from frameworks.engines import PlainNet
+from frameworks.fast.meeting import ForkedMeeting, Meeting
+from frameworks.fast.scratch import Scratch
+from frameworks.fast.tiles import TiledConv2D
+from frameworks.fast.twins import twin
+from frameworks.layers import BatchNorm2D, Conv2D, Layer, Sequential
+from frameworks.weights import is_trained
+
+
+class Member:
+    """One worker: a twin of the network, for a share of each batch."""
+
+    def __init__(
+        self, net: Sequential, meeting: Meeting | ForkedMeeting, number: int
+    ) -> None:
+        self.net = PlainNet(twin(net, partial(_fast, meeting, number, {})))
+        self.weighted = list(self.net.net.weighted().values())
+        self.meeting = meeting
+
+    def run(self, x: np.ndarray, layer: str, training: bool) -> np.ndarray:
+        """(n, h, w, c) -> the output of a layer, images last."""
+        return self.meeting.attend(partial(self.net.forward, x, layer, training))
+
+    def forward(self, x: np.ndarray) -> list[np.ndarray]:
+        """(n, h, w, c) -> [logits (classes, n)], in training."""
+        return [self.run(x, "output", True)]
+
+    def backward(self, dlogits: np.ndarray) -> list[np.ndarray]:
+        """(classes, n) -> the gradient of each weight that is trained, in order."""
+        self.meeting.attend(partial(self.net.backward, dlogits))
+        return [getattr(layer, f"d{role}") for layer, role in trained(self.weighted)]
+
+
+class SharedNorm(BatchNorm2D):
+    """One worker's part of a batch norm, with the weights of the whole one."""
+
+    def __init__(
+        self, norm: BatchNorm2D, meeting: Meeting | ForkedMeeting, worker: int
+    ) -> None:
+        vars(self).update(vars(norm))
+        self.meeting, self.worker = meeting, worker
+
+    def total(self, sums: Any) -> Any:
+        """Return the sums over all workers."""
+        return self.meeting.total(self.worker, sums)
+
+    def follow(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Let the running statistics follow: once, not once a worker."""
+        if self.worker == 0:
+            super().follow(mean, variance)
+
+
+def trained(layers: list[Any]) -> Iterator[tuple[Any, str]]:
+    """Yield each layer and each of its roles that is trained."""
+    for layer in layers:
+        yield from ((layer, role) for role in layer.roles if is_trained(role))
+
+
+def _fast(
+    meeting: Meeting | ForkedMeeting,
+    worker: int,
+    scratch: dict[str, Scratch],
+    layer: Layer,
+) -> Layer:
+    """Return a worker's twin of a layer: a faster one, where there is one.
+
+    A norm goes to the meeting; `scratch` is the worker's, by the type of its numbers.
+    """
+    if isinstance(layer, BatchNorm2D):
+        return SharedNorm(layer, meeting, worker)
+    if isinstance(layer, Conv2D) and TiledConv2D.serves(layer):
+        dtype = layer.kernel.dtype.str
+        return TiledConv2D(layer, scratch.setdefault(dtype, Scratch(dtype)))
+    return copy.copy(layer)

@@ -1,0 +1,95 @@
+"""Convolution by tiles gives the numbers of the plain one, for any size."""
+
+import numpy as np
+import pytest
+
+from frameworks.fast import tiles
+from frameworks.fast.scratch import Scratch
+from frameworks.fast.tiles import TiledConv2D
+from frameworks.layers import Conv2D
+
+
+def pair(c, f, dtype="float64", **options):
+    """A plain convolution, and one by tiles that has its weights."""
+    rng = np.random.default_rng(0)
+    plain = Conv2D(c, f, (3, 3), dtype, **options)
+    for role in plain.roles:
+        getattr(plain, role)[:] = rng.normal(size=getattr(plain, role).shape)
+    return plain, TiledConv2D(plain, Scratch(dtype))
+
+
+def computed(conv, x, dout):
+    """Output and gradients, by name."""
+    found = {"out": conv.forward(x).copy(), "dx": conv.backward(dout).copy()}
+    return found | {f"d{role}": getattr(conv, f"d{role}") for role in conv.roles}
+
+
+def deviations(plain, tiled, n, size, dtype="float64"):
+    """The largest distance of each array, relative to its standard deviation."""
+    rng = np.random.default_rng(1)
+    c, f = plain.kernel.shape[2:]
+    h, w = (side + 2 * plain.padding - 2 for side in size)
+    x = rng.normal(size=(c, *size, n)).astype(dtype)
+    dout = rng.normal(size=(f, h, w, n)).astype(dtype)
+    expected, found = (computed(conv, x, dout) for conv in (plain, tiled))
+    assert {k: a.shape for k, a in found.items()} == {
+        k: a.shape for k, a in expected.items()
+    }
+    assert all(array.dtype == dtype for array in found.values())
+    return {k: np.abs(found[k] - a).max() / a.std() for k, a in expected.items()}
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 8), (7, 7), (13, 6), (5, 21), (32, 32)])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_any_image_and_padding(size, padding, monkeypatch):
+    monkeypatch.setattr(tiles, "WASTE", 100)
+    plain, tiled = pair(3, 5, padding=padding)
+    found = deviations(plain, tiled, n=3, size=size)
+    assert tiled.tiled
+    assert max(found.values()) < 1e-12
+
+
+@pytest.mark.parametrize(("images", "floats", "columns"), [(2, 1, 1), (3, 10**4, 8)])
+def test_any_bands(images, floats, columns, monkeypatch):
+    """Some of the 7 images at a time, and some of their tiles."""
+    for name, value in (("IMAGES", images), ("FLOATS", floats), ("COLUMNS", columns)):
+        monkeypatch.setattr(tiles, name, value)
+    for size in ((16, 16), (15, 14)):
+        plain, tiled = pair(4, 6, padding=1, use_bias=False)
+        assert max(deviations(plain, tiled, n=7, size=size).values()) < 1e-12
+
+
+def test_where_tiles_would_be_mostly_outside_it_is_plain():
+    plain, tiled = pair(8, 8, padding=1)
+    assert set(deviations(plain, tiled, n=2, size=(5, 5)).values()) == {0}
+    assert not tiled.tiled
+
+
+def test_rounding_in_float32():
+    """Some ten times that of the plain one."""
+    plain, tiled = pair(64, 64, "float32", padding=1, use_bias=False)
+    found = deviations(plain, tiled, n=4, size=(16, 16), dtype="float32")
+    assert max(found.values()) < 2e-4
+
+
+def test_nothing_is_computed_that_nobody_asks_for():
+    plain, tiled = pair(8, 8, padding=1, use_bias=False, needs_dx=False)
+    x = np.random.default_rng(0).normal(size=(8, 8, 8, 2))
+    expected, found = (computed(conv, x, np.ones_like(x)) for conv in (plain, tiled))
+    assert found["dx"].size == 0
+    np.testing.assert_allclose(found["dkernel"], expected["dkernel"], atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("conv", "expected"),
+    [
+        (Conv2D(8, 8, (3, 3), padding=1), True),
+        (Conv2D(3, 16, (3, 3), padding=1), False),
+        (Conv2D(8, 8, (3, 3), stride=2, padding=1), False),
+        (Conv2D(8, 8, (3, 3), groups=2, padding=1), False),
+        (Conv2D(8, 8, (1, 1)), False),
+        (Conv2D(8, 8, (3, 3), padding=3), False),
+    ],
+)
+def test_which_convolutions_it_serves(conv, expected):
+    assert TiledConv2D.serves(conv) == expected
