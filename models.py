@@ -40,7 +40,8 @@ class Skylark_CNN(CNN, ImageClassifier):
     """NumPy alone: the layers, the loss and the optimiser are in `frameworks/`.
 
     `engine` is "fast", "plain" (the layers as one reads them) or "loops" (one image at
-    a time); `n_jobs` trains "fast" in so many processes instead of threads.
+    a time); `n_jobs` trains "fast" in so many processes. None: on threads, or in
+    processes where a deep network sees many images.
     """
 
     framework = "numpy"
@@ -95,7 +96,7 @@ class Skylark_CNN(CNN, ImageClassifier):
         return loss, np.mean(logits.argmax(0) == y)
 
     def fit_loop(self, X, y, w, epochs):
-        with engines.training(self.net_):
+        with engines.training(self.net_, images=len(y) * len(epochs)):
             for epoch in epochs:
                 for batch, rate in self.steps(X, y, w, epoch):
                     self.optimizer_.learning_rate = rate

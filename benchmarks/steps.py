@@ -31,7 +31,7 @@ STEPS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "fast, two threads, 1,024 images a batch": ({"batch_size": 1024}, {}),
     "... without shards": ({"batch_size": 1024}, {"worker.SHARD": HUGE}),
     "fast, two processes": ({"n_jobs": 2}, {}),
-    "... without staying awake": ({"n_jobs": 2}, {"processes.SPIN": 0.0}),
+    "... without staying awake": ({"n_jobs": 2}, {"line.SPIN": 0.0}),
 }
 
 

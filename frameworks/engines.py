@@ -129,6 +129,10 @@ def _can_be_shared(layer: Layer) -> bool:
     return ours and all(map(_can_be_shared, inside))
 
 
-def training(net: Network) -> AbstractContextManager[None]:
-    """Return the context in which to train a network: with its processes, if any."""
-    return getattr(net, "processes", nullcontext)()
+def training(net: Network, images: int) -> AbstractContextManager[None]:
+    """Return the context in which to train a network: with its processes, if any.
+
+    `images` is how many there are in all epochs.
+    """
+    processes = getattr(net, "processes", None)
+    return processes(images) if processes else nullcontext()

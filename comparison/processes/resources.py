@@ -5,6 +5,8 @@ from pathlib import Path
 
 import joblib
 
+from frameworks.fast.memory import Growth
+
 
 def cores() -> int:
     """Return how many cores this process may use, by its share of time as well.
@@ -15,15 +17,16 @@ def cores() -> int:
 
 
 def peak_memory_bytes() -> int:
-    """Return the high-water mark of this process's own memory.
+    """Return the high-water mark of this process's memory, and of its workers'.
 
     On Linux from VmHWM: `ru_maxrss` also counts what the parent had before the exec.
+    Workers of Skylark's in forked processes count with what they took besides.
     """
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+                return int(line.split()[1]) * 1024 + Growth.total
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

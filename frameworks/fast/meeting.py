@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.fast.processes import Child, shared
+from frameworks.fast.memory import shared
+from frameworks.fast.processes import Child
 
 TRIES = 2000  # before a process that waits lets others have its core for longer
 NAP = 50e-6  # seconds

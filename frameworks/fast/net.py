@@ -8,6 +8,7 @@ import numpy as np
 
 from frameworks.engines import Network, PlainNet
 from frameworks.fast import processes, threads
+from frameworks.fast.memory import share
 from frameworks.fast.worker import Worker, add
 from frameworks.held import ForkSafeLock
 from frameworks.layers import Sequential
@@ -44,7 +45,7 @@ class FastNet:
         self.jobs = threads.wanted(n_jobs)
         self.forks = n_jobs is not None and self.jobs > 1
         if self.forks:
-            processes.share(net)
+            share(net)
         workers = [Worker(net, image_shape[:2]) for _ in range(self.jobs)]
         self.threads = threads.Threads(workers)
         self.team: threads.Threads | processes.Processes = self.threads
@@ -84,7 +85,7 @@ class FastNet:
         return threads.shares(n, count)
 
     @contextmanager
-    def processes(self) -> Iterator[None]:
+    def processes(self, images: int) -> Iterator[None]:
         """Train with processes inside this context, if `n_jobs` asks for them."""
         reason = processes.why_not() if self.forks else None
         if reason:

@@ -1,43 +1,21 @@
 """Workers in processes of their own, which share the memory of the weights."""
 
-import mmap
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
-from multiprocessing.connection import Connection
-from time import perf_counter
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
 
+from frameworks.fast.line import Line
+from frameworks.fast.memory import Growth, shared
 from frameworks.fast.threads import one_thread
-from frameworks.layers import Sequential
-
-# Seconds to poll before going to sleep: four wake-ups take 20 % of a step (seed).
-SPIN = 0.001
-
-
-def shared(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Return an array of zeros whose memory forked processes share."""
-    size = prod(shape)
-    memory = mmap.mmap(-1, max(1, size * np.dtype(dtype).itemsize))
-    return np.frombuffer(memory, dtype, size).reshape(shape)
-
-
-def share(net: Sequential) -> None:
-    """Move the weights of a network to memory that forked processes share."""
-    for layer in net.weighted().values():
-        for role in layer.roles:
-            weight = getattr(layer, role)
-            copy = shared(weight.shape, weight.dtype)
-            copy[:] = weight
-            setattr(layer, role, copy)
 
 
 class Worker(Protocol):
@@ -78,19 +56,16 @@ class Processes:
                 self._fork(arrays)
             for child, array in zip(self.children, others, strict=False):
                 child.start(name, array)
-            results, broken = [], None
-            try:
-                results.append(getattr(self.workers[0], name)(mine))
-            except threading.BrokenBarrierError as error:
-                broken = error  # another one's error is to be raised
-            for child, _ in zip(self.children, others, strict=False):
-                results.append(child.finish())
-            if broken:
-                raise broken
-            return results
+            children = self.children[: len(others)]
+            return _results(
+                [partial(getattr(self.workers[0], name), mine)]
+                + [child.finish for child in children]
+            )
 
     def close(self) -> None:
         """End the processes."""
+        growth = sum(int(child.growth.most[0]) for child in self.children)
+        Growth.total = max(Growth.total, growth)
         while self.children:
             self.children.pop().close()
 
@@ -104,6 +79,24 @@ class Processes:
             self.children.append(Child(worker, rooms, results, arrays[0].dtype))
 
 
+def _results(work: Sequence[Callable[[], list[np.ndarray]]]) -> list[list[np.ndarray]]:
+    """Make all calls, and return what they return.
+
+    If some fail, the first error is raised, but for those of workers that waited in
+    vain for another.
+    """
+    results, errors = [], []
+    for call in work:
+        try:
+            results.append(call())
+        except Exception as error:
+            errors.append(error)
+    errors.sort(key=lambda error: isinstance(error, threading.BrokenBarrierError))
+    if errors:
+        raise errors[0]
+    return results
+
+
 class Child:
     """A worker in a forked process; arrays come and go through shared memory."""
 
@@ -114,6 +107,7 @@ class Child:
         self.worker = worker
         self.rooms = {name: shared((size,), dtype) for name, size in rooms.items()}
         self.results = shared((results,), dtype)
+        self.growth = Growth()
         sent = shared((2,), np.int64)
         here, there = multiprocessing.Pipe()
         self.line = Line(here, sent, 0)
@@ -172,9 +166,12 @@ class Child:
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
             self.line.connection.close()
+            self.growth.begin()
             while True:
                 name, shape = line.receive()
-                line.send(self._answer(name, shape))
+                answer = self._answer(name, shape)
+                self.growth.note()
+                line.send(answer)
         finally:
             os._exit(0)  # without the parent's exit handlers
 
@@ -189,26 +186,3 @@ class Child:
             out=self.results[: sum(result.size for result in results)],
         )
         return [result.shape for result in results]
-
-
-class Line:
-    """One end of a pipe, whose reader polls for a moment before it sleeps."""
-
-    def __init__(self, connection: Connection, sent: np.ndarray, end: int) -> None:
-        """Share `sent`, the number of messages of each end, with the other end."""
-        self.connection, self.sent, self.end = connection, sent, end
-        self.received = 0
-
-    def send(self, message: Any) -> None:
-        """Send it, then count it."""
-        self.connection.send(message)
-        self.sent[self.end] += 1
-
-    def receive(self) -> Any:
-        """Return the next message; EOFError where the other end is gone."""
-        other = 1 - self.end
-        until = perf_counter() + SPIN
-        while self.sent[other] == self.received and perf_counter() < until:
-            os.sched_yield()  # the other end may be on the same core
-        self.received += 1
-        return self.connection.recv()

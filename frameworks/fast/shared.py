@@ -16,15 +16,19 @@ import numpy as np
 from frameworks.engines import Network
 from frameworks.fast import processes, threads
 from frameworks.fast.member import trained
+from frameworks.fast.memory import share
 from frameworks.fast.teams import Forked, Team
+from frameworks.fast.work import multiply_adds
 from frameworks.layers import Sequential
+
+LARGE = 10e9  # multiply-adds of the forward passes of a fit: about a second
 
 
 def start(
     net: Sequential, image_shape: tuple[int, int, int], n_jobs: int | None
 ) -> Network:
     """Return the shared network for these layers."""
-    return SharedNet(net, n_jobs)
+    return SharedNet(net, n_jobs, image_shape)
 
 
 class SharedNet:
@@ -35,17 +39,24 @@ class SharedNet:
     net : Sequential
         Layers that treat each image by itself, and batch norms.
     n_jobs : int or None
-        None: as many threads as BLAS may use. 1: one thread. More: this many processes
-        for training, on Linux; -1: as many processes as BLAS may use threads.
+        How many workers; None and -1: as many as BLAS may use threads. They are threads
+        of this process; for training, they are processes on Linux, where a number above
+        1 asks for them, or where None leaves it open and the fit is large.
+    image_shape : (h, w, c)
     """
 
-    def __init__(self, net: Sequential, n_jobs: int | None) -> None:
-        self.net = net
+    def __init__(
+        self,
+        net: Sequential,
+        n_jobs: int | None,
+        image_shape: tuple[int, int, int] = (32, 32, 3),
+    ) -> None:
+        self.net, self.image_shape = net, image_shape
         self.weighted = list(net.weighted().values())  # once, not in each step
         self.jobs = threads.wanted(n_jobs)
-        self.forks = n_jobs is not None and self.jobs > 1
-        if self.forks:
-            processes.share(net)
+        self.asked = n_jobs is not None and self.jobs > 1  # for processes
+        self.open = n_jobs is None and self.jobs > 1
+        self.in_shared_memory = False
         self.teams: dict[int, Team] = {}  # on threads, by their number of workers
         self.forked: Forked | None = None
 
@@ -88,20 +99,28 @@ class SharedNet:
         return self.teams[count], threads.shares(n, count)
 
     @contextmanager
-    def processes(self) -> Iterator[None]:
-        """Train with processes inside this context, if `n_jobs` asks for them."""
-        reason = processes.why_not() if self.forks else None
-        if reason:
+    def processes(self, images: int) -> Iterator[None]:
+        """Train on so many images with processes, if they are asked for or pay."""
+        reason = processes.why_not()
+        if reason and self.asked:
             warnings.warn(
                 f"n_jobs={self.jobs} takes threads, not processes: {reason}.",
                 stacklevel=2,
             )
-        if reason or not self.forks:
+        if reason or not (self.asked or (self.open and self._is_large(images))):
             yield
             return
+        if not self.in_shared_memory:
+            share(self.net)
+            self.in_shared_memory = True
+            self.teams.clear()  # they have the weights from before
         self.forked = Forked(self.net, self.jobs)
         try:
             yield
         finally:
             self.forked.team.close()
             self.forked = None
+
+    def _is_large(self, images: int) -> bool:
+        """Return whether processes gain more than it takes to start them."""
+        return images * multiply_adds(self.net, self.image_shape) >= LARGE

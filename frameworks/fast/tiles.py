@@ -34,14 +34,7 @@ Band = tuple[Any, ...]  # an index of tiles (side, side, c, rows, columns, n)
 
 
 class TiledConv2D(Conv2D):
-    """A convolution 3x3 of stride 1, with the weights of a plain one.
-
-    Parameters
-    ----------
-    conv : Conv2D
-    scratch : Scratch
-        The worker's own.
-    """
+    """A convolution 3x3 of stride 1, with the weights of a plain one."""
 
     def __init__(self, conv: Conv2D, scratch: Scratch) -> None:
         vars(self).update(vars(conv))
@@ -63,11 +56,9 @@ class TiledConv2D(Conv2D):
         out_shape = 1, height + 2 * self.padding - 2, width + 2 * self.padding - 2, 1
         tiled = TILE**2 * prod(_counts(out_shape)) <= WASTE * prod(out_shape)
         if training:
-            self.tiled = tiled
+            self.x, self.tiled = x, tiled
         if not tiled:
             return super().forward(x, training)
-        if training:
-            self.x = x
         matrices = self._transformed_kernel(turned=False).swapaxes(1, 2)
         out = self._convolved(x, matrices, self.padding)
         if "bias" in self.roles:

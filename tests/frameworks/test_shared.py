@@ -10,6 +10,7 @@ import pytest
 from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
+from frameworks.fast.memory import Growth
 from frameworks.fast.shared import SharedNet
 from frameworks.fast.tiles import TiledConv2D
 from frameworks.layers import BatchNorm2D, MaxPool2D, ReLU, Sequential
@@ -166,7 +167,7 @@ class TestProcesses:
         """In batches of any size after the first, for two and three workers."""
         for workers in (2, 3):
             threaded, forked = (SharedNet(network(width=8), workers) for _ in range(2))
-            with forked.processes():
+            with forked.processes(images=1):
                 for n in (8, 1, 2, 7):
                     expected, found = (
                         step(net, *batch(n)) for net in (threaded, forked)
@@ -197,11 +198,44 @@ class TestProcesses:
         def fails(x, training=True):
             raise MemoryError("a layer")
 
-        with net.processes():
+        with net.processes(images=1):
             members = net.forked.team.workers
             members[worker].net.net.layers["stage1.block1"].forward = fails
             with pytest.raises(MemoryError, match="a layer"):
                 step(net, *batch(6))
+
+    def test_the_error_of_the_last_is_told_from_those_who_waited_for_it(self):
+        net = SharedNet(network(), 3)
+
+        def fails(x, training=True):
+            raise MemoryError("a layer")
+
+        with net.processes(images=1):
+            members = net.forked.team.workers
+            members[2].net.net.layers["stage1.block1"].forward = fails
+            with pytest.raises(MemoryError, match="a layer"):
+                step(net, *batch(6))
+
+    @pytest.mark.parametrize(("images", "expected"), [(100, False), (10**9, True)])
+    def test_large_fits_take_them_unasked(self, images, expected, monkeypatch):
+        """By counting, so a fit is computed alike every time."""
+        monkeypatch.setattr(threads, "count", lambda: 2)
+        net = SharedNet(network(), None, SHAPE)
+        unasked = SharedNet(network(), 1, SHAPE)
+        with net.processes(images), unasked.processes(images):
+            assert bool(net.forked) == expected
+            assert not unasked.forked
+            found = step(net, *batch(6))
+        alone = step(SharedNet(network(), 2), *batch(6))
+        assert all((found[name] == array).all() for name, array in alone.items())
+
+    def test_their_memory_is_counted(self):
+        before = Growth.total
+        net = SharedNet(network(width=8), 2)
+        with net.processes(images=1):
+            for _ in range(3):
+                net.forward(np.zeros((4000, *SHAPE)), training=True)
+        assert Growth.total - before > 4000 / 2 * 8 * 8 * 7 * 8  # a layer's output
 
     def test_one_that_is_killed_at_work_is_said(self):
         """The other does not wait for ever at the norm that it never comes to."""
@@ -211,7 +245,7 @@ class TestProcesses:
             assert os.getpid() != parent
             os.kill(os.getpid(), signal.SIGKILL)
 
-        with net.processes():
+        with net.processes(images=1):
             members = net.forked.team.workers
             members[1].net.net.layers["stage1.block1"].forward = dies
             with pytest.raises(RuntimeError, match="exit code -9"):
