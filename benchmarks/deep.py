@@ -1,13 +1,16 @@
 """How fast Skylark trains deep networks: its engines, and the other classes, in turns.
 
-    python -m benchmarks.deep DATASET [--networks resnet8 ...] [--rounds 3]
+    python -m benchmarks.deep DATASET [--networks resnet8 ...] [--rounds 3] [--steps]
         [--pages docs/numpy-speed.md]
 
-A small network of each family, through the public `fit`, batch 64, float32. Each block
+A small network of each family, through the public `fit`, float32, batch 64 or as its
+recipe says. With --steps: how the engine became what it is, on two networks. Each block
 is a fresh process; medians over the rounds, and ratios within them.
 """
 
+import importlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,7 +19,7 @@ import networks
 from benchmarks.blocks import Measured, call, command, load, options, place
 from benchmarks.families import NETWORKS
 
-IMAGES, EPOCHS = 640, 3
+BATCHES, EPOCHS = 10, 3  # of 64 images; of larger batches, two
 HOW: dict[str, tuple[str, dict[str, Any]]] = {
     "fast": ("skylark", {}),
     "plain": ("skylark", {"engine": "plain"}),
@@ -24,21 +27,43 @@ HOW: dict[str, tuple[str, dict[str, Any]]] = {
     "PyTorch": ("torch", {}),
     "TensorFlow": ("tf", {}),
 }
+STEPPED = ("resnet20", "speedrun93")
+HUGE = 1e99
+WITHOUT: dict[str, dict[str, float]] = {  # constants of frameworks/fast/, changed
+    "shares on threads": {"tiles.CHANNELS": HUGE, "shared.LARGE": HUGE},
+    "and tiles": {"shared.LARGE": HUGE},
+    "and processes": {},
+}
+STEPS: dict[str, tuple[str, dict[str, Any], dict[str, float]]] = {
+    "plain": ("skylark", {"engine": "plain"}, {}),
+    **{title: ("skylark", {}, constants) for title, constants in WITHOUT.items()},
+    "PyTorch": ("torch", {}, {}),
+}
 FRAMEWORKS = ("Keras", "PyTorch", "TensorFlow")
 
 
-def measure(folder: str, network: str, name: str, how: dict[str, Any]) -> Measured:
+def measure(
+    folder: str,
+    network: str,
+    name: str,
+    how: dict[str, Any],
+    constants: dict[str, float],
+) -> Measured:
     """Return the images a second of one class, all epochs but the first."""
     import data
     from frameworks.lazy import load as load_framework
 
-    classes, sizes = networks.load(network)
+    for path, value in constants.items():
+        module, constant = path.split(".")
+        setattr(importlib.import_module(f"frameworks.fast.{module}"), constant, value)
+    classes, parameters = networks.load(network)
     if classes[name].framework != "numpy":
         load_framework(classes[name].framework)
     images = data.Dataset.open(folder)
-    model = classes[name](**sizes, **how, epochs=EPOCHS, random_state=0)
-    model.fit(images.x_train[:IMAGES], images.y_train[:IMAGES])
-    return {"rate": IMAGES * (EPOCHS - 1) / sum(model.history_["seconds"][1:])}
+    model = classes[name](**parameters | how | {"epochs": EPOCHS, "random_state": 0})
+    count = max(BATCHES * 64, 2 * model.batch_size)
+    model.fit(images.x_train[:count], images.y_train[:count])
+    return {"rate": count * (EPOCHS - 1) / sum(model.history_["seconds"][1:])}
 
 
 def run(folder: Path, network: str, rounds: int) -> str:
@@ -46,7 +71,7 @@ def run(folder: Path, network: str, rounds: int) -> str:
     rates: dict[str, list[float]] = {title: [] for title in HOW}
     for _ in range(rounds):
         for title, (name, how) in HOW.items():
-            block = {"network": network, "name": name, "how": how}
+            block = {"network": network, "name": name, "how": how, "constants": {}}
             measured = call(measure, folder=str(folder), **block)
             rates[title].append(measured.get("rate", float("nan")))
     fastest = [
@@ -55,6 +80,24 @@ def run(folder: Path, network: str, rounds: int) -> str:
     cells = [f"{median(found):,.0f}" for found in rates.values()]
     cells += [_ratio(rates["fast"], other) for other in (rates["plain"], fastest)]
     cells.append(_ratio(rates["plain"], fastest))
+    return f"| `{network}` | {' | '.join(cells)} |"
+
+
+def run_steps(folder: Path, network: str, rounds: int) -> str:
+    """Return the row of one network: each step, and its gain over the one before."""
+    rates: dict[str, list[float]] = {title: [] for title in STEPS}
+    for _ in range(rounds):
+        for title, (name, how, constants) in STEPS.items():
+            block = {"network": network, "name": name, "how": how}
+            measured = call(measure, folder=str(folder), **block, constants=constants)
+            rates[title].append(measured.get("rate", float("nan")))
+    *steps, rival = rates
+    cells = [f"{median(rates['plain']):,.0f}"]
+    for before, title in pairwise(steps):
+        gain = _ratio(rates[title], rates[before])
+        cells.append(f"{median(rates[title]):,.0f}: {gain}")
+    cells.append(f"{median(rates[rival]):,.0f}")
+    cells.append(_ratio(rates[steps[-1]], rates[rival]))
     return f"| `{network}` | {' | '.join(cells)} |"
 
 
@@ -67,16 +110,23 @@ def _ratio(found: Sequence[float], others: Sequence[float]) -> str:
 def main() -> None:
     """Measure, and print the table."""
     parser = options("deep", "Measure how fast deep networks are trained.")
-    parser.add_argument("--networks", nargs="*", default=NETWORKS, metavar="NAME")
+    parser.add_argument("--networks", nargs="*", metavar="NAME")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--steps", action="store_true", help="of the fast engine")
     arguments = parser.parse_args()
     folder = load(arguments.dataset).folder
-    header = ["images/s of", *HOW, "fast / plain", "fast / fastest", "plain / fastest"]
+    if arguments.steps:
+        name, row, chosen = "deep:steps", run_steps, STEPPED
+        header = ["images/s: gain", *STEPS, "last / PyTorch"]
+    else:
+        name, row, chosen = "deep", run, tuple(NETWORKS)
+        header = ["images/s of", *HOW, "fast / plain", "fast / fastest"]
+        header += ["plain / fastest"]
     rows = [f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
-    for network in arguments.networks:
-        rows.append(run(folder, network, arguments.rounds))
+    for network in arguments.networks or chosen:
+        rows.append(row(folder, network, arguments.rounds))
         print(rows[-1], flush=True)
-    place("\n".join(rows), "deep", arguments.pages)
+    place("\n".join(rows), name, arguments.pages)
 
 
 if __name__ == "__main__":

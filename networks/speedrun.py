@@ -180,10 +180,10 @@ MODELS = {
 }
 RECIPE: dict[str, Any] = {
     "batch_size": 1024,
-    "learning_rate": 1.5,
+    "learning_rate": 0.8,
     "momentum": 0.85,
     "nesterov": True,
-    "weight_decay": 0.0013,
+    "weight_decay": 0.002,
     "schedule": "one_cycle",
     "warmup": 0.23,
     "label_smoothing": 0.2,

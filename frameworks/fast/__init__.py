@@ -1,8 +1,10 @@
 """The fast engine: the plain layers' numbers, at the speed of the machine.
 
-Any network can be `shared`: each core runs the plain layers on its share of the batch,
-and the sums of a batch norm are added up at a `meeting`. The rest of this folder serves
-the small CNN.
+Any network can be `shared`: a `member` of its team has a share of each batch, on a
+thread or in a process (`teams`), and the sums of a batch norm are added up at a
+`meeting`. Members run the plain layers, but for convolutions 3x3, which go by `tiles`.
+Whether a fit is worth processes is decided by counting its `work`. The rest of this
+folder serves the small CNN.
 
 `net` shares each batch among workers: `threads` or `processes`. A `worker` cuts its
 share into shards (`shard`) that fit a core's cache. In a shard, convolution, ReLU and

@@ -77,7 +77,7 @@ def _fast(
     """
     if isinstance(layer, BatchNorm2D):
         return SharedNorm(layer, meeting, worker)
-    if isinstance(layer, Conv2D) and TiledConv2D.serves(layer):
+    if type(layer) is Conv2D and TiledConv2D.serves(layer):
         dtype = layer.kernel.dtype.str
         return TiledConv2D(layer, scratch.setdefault(dtype, Scratch(dtype)))
     return copy.copy(layer)

@@ -9,7 +9,7 @@ ones that give the same numbers: see `member.py`.
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -123,4 +123,8 @@ class SharedNet:
 
     def _is_large(self, images: int) -> bool:
         """Return whether processes gain more than it takes to start them."""
-        return images * multiply_adds(self.net, self.image_shape) >= LARGE
+        return images * self._multiply_adds >= LARGE
+
+    @cached_property
+    def _multiply_adds(self) -> int:
+        return multiply_adds(self.net, self.image_shape)

@@ -37,7 +37,10 @@ class MaxPool2D:
         """(c, h, w, n) -> (c, H, W, n)."""
         dpadded = np.zeros(self.padded_shape, dout.dtype)
         for k, dpixel in enumerate(windows(dpadded, self.window, self.stride)):
-            dpixel += dout * (self.winner == k)
+            if self.stride == self.window:  # a pixel is in one window alone
+                np.multiply(dout, self.winner == k, out=dpixel)
+            else:
+                dpixel += dout * (self.winner == k)
         return crop(dpadded, self.padding)
 
 
