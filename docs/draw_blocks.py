@@ -136,7 +136,8 @@ def draw(layer: Any) -> Picture:
         case layers.DualPath():
             return beside(list(map(draw, inside)), f"add {layer.residual}, concatenate")
         case list():
-            kinds = {"Conv2D": "conv", "DepthwiseConv2D": "conv", "Dense": "dense"}
+            kinds = dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Whitening"), "conv")
+            kinds["Dense"] = "dense"
             first = type(layer[0]).__name__
             kind = "pool" if "Pool" in first else kinds.get(first, "other")
             return box(list(map(words, layer)), kind)
@@ -147,6 +148,8 @@ def merged(inside: list[Any]) -> list[Any]:
     """Return layers in groups that fit one box: what follows a layer with weights."""
     groups: list[Any] = []
     for layer in inside:
+        if isinstance(layer, layers.Identity):
+            continue
         if type(layer) is layers.Sequential:
             groups += merged(list(layer.layers.values()))
         elif isinstance(layer, layers.Container):
@@ -167,12 +170,17 @@ def follows(before: Any, layer: Any) -> bool:
         layers.Swish,
         layers.Sigmoid,
     )
-    return isinstance(layer, small) and not isinstance(before, small[1:])
+    return isinstance(layer, small) and not isinstance(
+        before, (*small[1:], layers.MaxPool2D)
+    )
 
 
 def words(layer: Any) -> str:
     """Return what a layer is, as a box says it."""
     match layer:
+        case layers.Whitening():
+            kh, kw, _, f = layer.kernel.shape
+            return f"whitening {kh}x{kw}, {f}"
         case layers.Conv2D():
             kh, kw, _, f = layer.kernel.shape
             groups = f", {layer.groups} groups" if layer.groups > 1 else ""

@@ -120,11 +120,10 @@ class DepthwiseConv2D:
         _, H, W, _ = self.padded.shape
         s, p = self.stride, self.padding
 
-        dmatrix = dout @ _rows(self.padded, kh, s).swapaxes(2, 3)  # (c, h, w, kh W)
-        dmatrix = dmatrix.sum(1).reshape(c, w, kh, W)
         self.dkernel = np.empty_like(self.kernel)
-        for j, (out, pixel) in enumerate(_diagonals(kw, w, s)):
-            self.dkernel[:, j, :, 0] = dmatrix[:, out, :, pixel].sum(0).T
+        sums, rows = self.dkernel.reshape(kh * kw, c), dout.reshape(c, h, -1)
+        for k, pixels in enumerate(windows(self.padded, (kh, kw), (s, s))):
+            sums[k] = np.vecdot(pixels.reshape(c, h, -1), rows).sum(1)
 
         # Each pixel of dout goes to a window of x: the same convolution, turned round,
         # of dout with its pixels `stride` apart
