@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
+from comparison.counting.code_length import ROOT
 from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
@@ -228,6 +231,30 @@ class TestProcesses:
             found = step(net, *batch(6))
         alone = step(SharedNet(network(), 2), *batch(6))
         assert all((found[name] == array).all() for name, array in alone.items())
+
+    def test_ctrl_c_ends_them_wherever_they_are(self):
+        """Also while one of them waits for the other at a norm."""
+        code = (
+            "import numpy as np; from networks.resnet import Skylark_ResNet\n"
+            "X, y = np.zeros((256, 32, 32, 3), np.uint8), np.arange(256) % 2\n"
+            "tell = lambda model, logs: print('epoch', flush=True)\n"
+            "settings = {'epochs': 10**6, 'n_jobs': 2, 'on_epoch_end': tell}\n"
+            "Skylark_ResNet(blocks=(1,), width=8, **settings).fit(X, y)\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as run:
+            run.stdout.readline()
+            os.killpg(run.pid, signal.SIGINT)
+            _, stderr = run.communicate(timeout=60)
+        assert stderr.strip().endswith("KeyboardInterrupt")
+        with pytest.raises(ProcessLookupError):
+            os.killpg(run.pid, 0)
 
     def test_their_memory_is_counted(self):
         before = Growth.total
