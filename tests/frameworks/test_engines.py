@@ -469,6 +469,25 @@ def children():
     return set(map(int, Path(f"/proc/{me}/task/{me}/children").read_text().split()))
 
 
+def stopped(code):
+    """Run code until it prints, press Ctrl-C; return its errors: nothing is left."""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        run.stdout.readline()
+        os.killpg(run.pid, signal.SIGINT)
+        _, stderr = run.communicate(timeout=60)
+    assert stderr.strip().endswith("KeyboardInterrupt")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
+    return stderr
+
+
 @forking
 class TestProcesses:
     @pytest.fixture(autouse=True)
@@ -559,21 +578,7 @@ class TestProcesses:
             "tell = lambda model, logs: print('epoch', flush=True)\n"
             "Skylark_CNN(epochs=10**6, n_jobs=2, on_epoch_end=tell).fit(X, y)\n"
         )
-        with subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as run:
-            run.stdout.readline()
-            os.killpg(run.pid, signal.SIGINT)
-            _, stderr = run.communicate(timeout=30)
-        assert stderr.strip().endswith("KeyboardInterrupt")
-        assert stderr.count("Traceback") == 1
-        with pytest.raises(ProcessLookupError):
-            os.killpg(run.pid, 0)
+        assert stopped(code).count("Traceback") == 1
 
     def test_a_worker_that_may_not_fork_says_so_and_goes_on(self):
         X, y = images((8, 8, 1))

@@ -2,14 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
 
-from comparison.counting.code_length import ROOT
 from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
@@ -20,7 +17,7 @@ from frameworks.layers import BatchNorm2D, MaxPool2D, ReLU, Sequential
 from frameworks.weights import is_trained
 from networks import resnet
 from tests.comparison.test_sameness import FAMILIES, SIZES
-from tests.frameworks.test_engines import children, forking
+from tests.frameworks.test_engines import children, forking, stopped
 
 SHAPE, CLASSES = (8, 7, 3), 4
 
@@ -241,20 +238,7 @@ class TestProcesses:
             "settings = {'epochs': 10**6, 'n_jobs': 2, 'on_epoch_end': tell}\n"
             "Skylark_ResNet(blocks=(1,), width=8, **settings).fit(X, y)\n"
         )
-        with subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as run:
-            run.stdout.readline()
-            os.killpg(run.pid, signal.SIGINT)
-            _, stderr = run.communicate(timeout=60)
-        assert stderr.strip().endswith("KeyboardInterrupt")
-        with pytest.raises(ProcessLookupError):
-            os.killpg(run.pid, 0)
+        stopped(code)
 
     def test_their_memory_is_counted(self):
         before = Growth.total
