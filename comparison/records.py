@@ -173,6 +173,7 @@ class Trial(TypedDict):
     peak_memory_bytes: NotRequired[int]
     device: NotRequired[str | None]
     threads: NotRequired[dict[str, int]]
+    blas_kernel: NotRequired[str | None]  # of OpenBLAS, below NumPy
 
 
 class Spread(TypedDict):

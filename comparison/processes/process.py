@@ -78,7 +78,8 @@ def run(
     """
     from data.text import printable  # it brings NumPy, which the child may not load
 
-    variables = dict.fromkeys(THREADS, str(threads))
+    variables: dict[str, str | None] = dict.fromkeys(THREADS, str(threads))
+    variables |= {"OPENBLAS_CORETYPE": None}  # another kernel than the machine's best
     variables |= ALLOCATOR | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
     wanted = os.environ | variables | dict(environment or {})
     with tempfile.TemporaryFile() as stderr:

@@ -33,6 +33,14 @@ def peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def blas_kernel() -> str | None:
+    """Return which of OpenBLAS's kernels NumPy computes with: "SkylakeX"."""
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if "numpy" in pool["filepath"]]
+    return next((pool.get("architecture") for pool in pools), None)
+
+
 def threads_in_use() -> dict[str, int]:
     """Return the number of threads that each loaded library says it uses."""
     from threadpoolctl import threadpool_info

@@ -117,6 +117,7 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
         peak_memory_bytes=memory,
         device=getattr(model, "device_", None),
         threads=resources.threads_in_use(),
+        blas_kernel=resources.blas_kernel(),
     )
 
 

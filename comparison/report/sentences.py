@@ -32,12 +32,18 @@ def conditions(run: records.Run) -> dict[str, str]:
         "ratios": claim(run),
         "columns": columns(settings),
         "training acc.": training(run),
-        "machine": f"{env['cpu']}, {gpu}{in_words(settings, 'run')}",
+        "machine": f"{env['cpu']}, {gpu}{in_words(settings, 'run')}{_kernel(run)}",
         "packages": f"Python {env['python']}, {', '.join(packages)}",
     }
     if engines := _engines(run):
         said["engines"] = engines
     return {label: printable(text, LONGEST) for label, text in said.items() if text}
+
+
+def _kernel(run: records.Run) -> str:
+    """Return which of OpenBLAS's kernels NumPy computed with."""
+    found = {trial.get("blas_kernel") for trial in run["trials"]} - {None}
+    return f", OpenBLAS kernel {', '.join(sorted(map(str, found)))}" if found else ""
 
 
 def _engines(run: records.Run) -> str:

@@ -156,6 +156,14 @@ def test_a_recipe_is_said_where_there_is_one(run):
     assert said["columns"].startswith("test acc. is of predictions averaged over views")
 
 
+def test_the_kernel_of_blas_is_said_where_it_is_known(run):
+    assert "kernel" not in sentences.conditions(run)["machine"]
+    for one in run["trials"]:
+        one["blas_kernel"] = "SkylakeX" if one["model"] == "torch" else None
+    said = sentences.conditions(run)["machine"]
+    assert said.endswith(", OpenBLAS kernel SkylakeX")
+
+
 def test_accuracy_without_views_has_a_column(run):
     run["settings"]["test_augment"] = "flip"
     for one in run["trials"]:

@@ -61,6 +61,21 @@ def test_variables_are_set_and_taken_away(run):
     assert events[0]["found"] == ["7", None]
 
 
+def test_the_kernel_of_blas_is_the_machines_own(run, monkeypatch):
+    """A variable that chooses an older one would slow down NumPy alone."""
+    body = (
+        "from comparison.processes.resources import blas_kernel; import numpy; "
+        "emit('seen', kernel=blas_kernel())"
+    )
+    (own,), _ = run(body)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    (found,), _ = run(body)
+    assert found == own
+    (slow,), _ = run(body, {"OPENBLAS_CORETYPE": "Nehalem"})
+    if own["kernel"] and platform.machine() == "x86_64":
+        assert slow["kernel"] == "Nehalem" != own["kernel"]
+
+
 @pytest.mark.tf
 def test_tensorflow_takes_its_threads_from_the_environment(run):
     """What it says is 0; the threads of its pool have a name."""
