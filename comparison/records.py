@@ -155,7 +155,9 @@ class Trial(TypedDict):
     run has that of its round all the same.
     Without `ok` there is a reason, and no number. `seconds` are of import, build (None
     where the class does not know it), first_step, fit and predict. Where predictions
-    are averaged over views, `test_accuracy_plain` is without that.
+    are averaged over views, `test_accuracy_plain` is without that. `epochs_earlier` is
+    how many epochs an interrupted process had trained, before this one went on; `fit`
+    has their seconds too.
     """
 
     model: str
@@ -167,6 +169,7 @@ class Trial(TypedDict):
     test_accuracy_plain: NotRequired[float]
     train_accuracy: NotRequired[float]
     parameters: NotRequired[int]
+    epochs_earlier: NotRequired[int]
     history: NotRequired[dict[str, list[float | None]]]
     seconds: NotRequired[dict[str, float | None]]
     images_per_second: NotRequired[dict[str, float]]

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+import re
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = 2
 FILE = "results.json"
 LOCK = ".lock"
+CHECKPOINTS = "checkpoints"
 SHOWN = {  # of each row with trials
     "test_accuracy",
     "train_accuracy",
@@ -148,6 +150,19 @@ def new_folder(where: Path) -> Path:
             (where / name).mkdir(parents=True)
             break
     return where / name
+
+
+def checkpoint(folder: Path, model: str, seed: int) -> Path:
+    """Return the file in which a trial keeps what it needs to go on."""
+    name = re.sub(r"[^\w.-]", "-", model)  # "keras:jax", which some systems refuse
+    return folder / CHECKPOINTS / f"{name}-seed{seed}"
+
+
+def remove_checkpoint(folder: Path, model: str, seed: int) -> None:
+    """Remove a trial's checkpoint, and the folder with the last one."""
+    checkpoint(folder, model, seed).unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / CHECKPOINTS).rmdir()
 
 
 def done(run: "records.Run") -> set[tuple[str, int]]:

@@ -145,12 +145,16 @@ def complete(
                 if verdict["passed"] is False and not different:
                     trial = _refused(contestant, seed)
                 else:
-                    trial = _try(plan, contestant, seed, live, timeout)
+                    checkpoint = results.checkpoint(folder, contestant.name, seed)
+                    checkpoint.parent.mkdir(exist_ok=True)
+                    trial = _try(plan, contestant, seed, live, timeout, checkpoint)
                 run["trials"].append(trial | {"place": place})
                 run["summary"] = summarise(
                     settings["models"], run["trials"], settings["reference"]
                 )
                 results.write(folder, run)
+                if trial["status"] == "ok":
+                    results.remove_checkpoint(folder, contestant.name, seed)
                 live.ended(contestant.name, seed, trial)
 
 
@@ -185,6 +189,7 @@ def _try(
     seed: int,
     live: Live,
     timeout: float | None,
+    checkpoint: Path,
 ) -> records.Trial:
     """Return one trial, run in a process of its own."""
     numbers: Any = {}
@@ -217,6 +222,7 @@ def _try(
         "parameters": constructor(plan.settings)
         | plan.network["sizes"]
         | contestant.parameters,
+        "checkpoint": None if contestant.foreign else str(checkpoint.resolve()),
     }
     ending = process.run(
         "comparison.processes.trial",

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from math import ceil
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Self
 
@@ -29,6 +31,7 @@ from sklearn.utils.validation import check_is_fitted
 from frameworks import constructor, inputs, schedules, weights
 from frameworks.augmentation import AUGMENT, TEST_AUGMENT, Augmentation, views
 from frameworks.batches import Batch, Batches, scale
+from frameworks.checkpoints import Checkpoint, fingerprint
 from frameworks.epochs import Epochs
 from frameworks.libraries import LIBRARIES, Library, choose_device, synchronise
 from frameworks.progress import Progress
@@ -39,7 +42,7 @@ NOT_BUILT_IN = (  # parameters that a network, once built, does not depend on
     *("epochs", "batch_size", "class_weight", "early_stopping", "validation_fraction"),
     *("patience", "warm_start", "image_shape", "random_state", "init"),
     *("on_epoch_end", "verbose", "augment", "crop_padding", "test_augment"),
-    "average_epochs",
+    *("average_epochs", "checkpoint"),
 )
 
 
@@ -116,6 +119,11 @@ class ImageClassifier(
     init : {"shared", "native"}, default="shared"
         "shared" draws initial weights with NumPy, the same for all four classes;
         "native" leaves the framework its own initialisers.
+    checkpoint : str, path or None, default=None
+        File that holds the state of training after each epoch: a `fit` with the same
+        images and parameters that finds it there goes on from it, with the same
+        numbers as if it had never been stopped. It stays; delete it to train anew.
+        `partial_fit` does not use it.
     on_epoch_end : callable or None, default=None
         Called as on_epoch_end(estimator, logs); returning True stops the fit.
     verbose : int, default=0
@@ -140,9 +148,11 @@ class ImageClassifier(
 
     framework: ClassVar[str]  # the name under which it is imported
 
+    classes_: np.ndarray
     _best_weights: dict[str, np.ndarray] | None
     _rates: dict[int, list[float]]
     _last_weights: deque[dict[str, np.ndarray]]
+    _checkpoint: Checkpoint | None
 
     _parameter_constraints: ClassVar[dict] = {
         "epochs": [Interval(Integral, 1, None, closed="left")],
@@ -168,6 +178,7 @@ class ImageClassifier(
         "device": [StrOptions({"auto", "cpu", "cuda"})],
         "dtype": [StrOptions({"float32", "float64"})],
         "init": [StrOptions({"shared", "native"})],
+        "checkpoint": [str, PathLike, None],
         "on_epoch_end": [callable, None],
         "verbose": ["verbose"],
     }
@@ -198,6 +209,7 @@ class ImageClassifier(
         device: str = "auto",
         dtype: str = "float32",
         init: str = "shared",
+        checkpoint: str | PathLike | None = None,
         on_epoch_end: Callable[[Self, dict], bool | None] | None = None,
         verbose: int = 0,
         **sizes: Any,
@@ -225,6 +237,7 @@ class ImageClassifier(
         self.device = device
         self.dtype = dtype
         self.init = init
+        self.checkpoint = checkpoint
         self.on_epoch_end = on_epoch_end
         self.verbose = verbose
         for name in sizes.keys() - self.sizes.keys():
@@ -353,6 +366,8 @@ class ImageClassifier(
         stop = epoch.stop or epoch.diverged
         if self.on_epoch_end is not None:
             stop = bool(self.on_epoch_end(self, logs)) or stop
+        if self._checkpoint:
+            self._checkpoint.write(self, stop)
         self._epochs.start()
         return stop
 
@@ -402,7 +417,7 @@ class ImageClassifier(
             The framework is not installed.
         """
         go_on = self.warm_start and hasattr(self, "classes_")
-        plan = self.epochs, self.schedule
+        plan = self.epochs, self.schedule, self.checkpoint
         self._fit(X, y, sample_weight, validation_data, *plan, go_on=go_on)
         return self
 
@@ -433,7 +448,7 @@ class ImageClassifier(
                 "pass a dict."
             )
         go_on = hasattr(self, "classes_")
-        plan = 1, "constant"
+        plan = 1, "constant", None
         self._fit(X, y, sample_weight, None, *plan, go_on=go_on, classes=classes)
         return self
 
@@ -513,6 +528,7 @@ class ImageClassifier(
         validation_data: Any,
         epochs: int,
         schedule: str,
+        checkpoint: str | PathLike | None,
         *,
         go_on: bool,
         classes: Any = None,
@@ -523,12 +539,17 @@ class ImageClassifier(
         known = inputs.find_classes(y, classes, self.classes_ if go_on else None)
         targets = inputs.encode_labels(known, y)
         w = inputs.read_weights(sample_weight, self.class_weight, known, y, self.dtype)
+        saved = None
+        if checkpoint is not None:
+            saved = Checkpoint(Path(checkpoint), fingerprint(self, X, targets, w))
         with self._whole_or_not_at_all():
             if not go_on:
                 self._start(X, known)
             elif self._changed():
                 self._rebuild()
-        self._train(X, targets, w, validation_data, epochs, schedule)
+            if saved and saved.seeds:
+                self._shuffle_seed, self._split_seed = saved.seeds
+        self._train(X, targets, w, validation_data, epochs, schedule, saved)
 
     def _start(self, X: np.ndarray, classes: np.ndarray) -> None:
         """Forget an earlier fit; make the network and its initial weights."""
@@ -635,6 +656,7 @@ class ImageClassifier(
         validation_data: Any,
         epochs: int,
         schedule: str,
+        checkpoint: Checkpoint | None,
     ) -> None:
         rows, validate = np.flatnonzero(w), None
         if validation_data is not None:
@@ -655,9 +677,13 @@ class ImageClassifier(
         self._progress = Progress(type(self).__name__, epochs, self.verbose)
         self._best_weights = None
         self._last_weights = deque(maxlen=self.average_epochs)
+        self._checkpoint = checkpoint
         try:
             with self._library.scope(self.device_):
-                self.fit_loop(X, y, w, numbers)
+                ended = checkpoint.restore(self) if checkpoint else False
+                left = range(self.n_iter_, numbers.stop)
+                if left and not ended:
+                    self.fit_loop(X, y, w, left)
         finally:
             self._progress.close()
             if self._best_weights is not None:
@@ -665,7 +691,7 @@ class ImageClassifier(
             elif self._last_weights:
                 self.set_weights(weights.mean(self._last_weights))
             del self._epochs, self._rates, self._progress
-            del self._best_weights, self._last_weights
+            del self._best_weights, self._last_weights, self._checkpoint
 
     def _evaluate(
         self, X: np.ndarray, y: np.ndarray, rows: np.ndarray | None = None

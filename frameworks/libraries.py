@@ -5,10 +5,13 @@ One record a library: what depends on which library it is, is here and nowhere e
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from frameworks.held import Held
 from frameworks.lazy import TITLES, keras, load, tf, torch
@@ -43,12 +46,31 @@ class Library:
         """Return how many threads it says it uses, by what they are for."""
         return {}
 
+    def momentum(self, model: Any) -> list[np.ndarray]:
+        """Return copies of what an estimator's optimiser carries to the next step."""
+        raise NotImplementedError
+
+    def set_momentum(self, model: Any, arrays: Sequence[np.ndarray]) -> None:
+        """Give an estimator, once built, what `momentum` has returned."""
+        raise NotImplementedError
+
 
 class NumPy(Library):
     """NumPy: weights start as zeros, and its threads are those of BLAS."""
 
     name, title = "numpy", "NumPy, which computes on the CPU,"
     initialises = False
+
+    def momentum(self, model: Any) -> list[np.ndarray]:
+        """Return the velocities."""
+        return [velocity.copy() for *_, velocity in model.optimizer_.velocities]
+
+    def set_momentum(self, model: Any, arrays: Sequence[np.ndarray]) -> None:
+        """Write into the velocities: they may be shared by processes."""
+        for (*_, velocity), array in zip(
+            model.optimizer_.velocities, arrays, strict=True
+        ):
+            velocity[...] = array
 
 
 class PyTorch(Library):
@@ -79,6 +101,22 @@ class PyTorch(Library):
     def threads(self) -> dict[str, int]:
         """Return those inside an operation."""
         return {"torch": torch.get_num_threads()}
+
+    def momentum(self, model: Any) -> list[np.ndarray]:
+        """Return the buffers, and the learning rate, which their scale depends on."""
+        rate = np.array(model.optimizer_.param_groups[0]["lr"])
+        states = map(model.optimizer_.state.get, _parameters(model))
+        buffers = [state["momentum_buffer"] for state in states if state]
+        return [rate, *(b.numpy(force=True).copy() for b in buffers if b is not None)]
+
+    def set_momentum(self, model: Any, arrays: Sequence[np.ndarray]) -> None:
+        """Make the buffers: PyTorch has none before the first step."""
+        rate, *buffers = arrays
+        for group in model.optimizer_.param_groups:
+            group["lr"] = rate.item()
+        for parameter, buffer in zip(_parameters(model), buffers, strict=False):
+            like = torch.empty_like(parameter).copy_(torch.from_numpy(buffer))
+            model.optimizer_.state[parameter]["momentum_buffer"] = like
 
 
 class TensorFlow(Library):
@@ -127,6 +165,15 @@ class TensorFlow(Library):
             "tensorflow inter-op": min(beside, counted or beside),
         }
 
+    def momentum(self, model: Any) -> list[np.ndarray]:
+        """Return the velocities."""
+        return [velocity.numpy() for velocity in model.velocities_.values()]
+
+    def set_momentum(self, model: Any, arrays: Sequence[np.ndarray]) -> None:
+        """Assign the velocities."""
+        for velocity, array in zip(model.velocities_.values(), arrays, strict=True):
+            velocity.assign(array)
+
 
 class JAX(Library):
     """JAX, as a backend of Keras."""
@@ -168,6 +215,26 @@ class Keras(Library):
             name = device  # "cpu:0" is another device to it, and a copy
         with keras.device(name), self.backend.scope(device):
             yield
+
+    def momentum(self, model: Any) -> list[np.ndarray]:
+        """Return the momenta; there are none without momentum."""
+        optimizer = model.net_.optimizer
+        if not optimizer.built:
+            return []
+        return [momentum.numpy() for momentum in optimizer.momentums]
+
+    def set_momentum(self, model: Any, arrays: Sequence[np.ndarray]) -> None:
+        """Assign the momenta, which Keras makes when it is first asked to train."""
+        optimizer = model.net_.optimizer
+        optimizer.build(model.net_.trainable_variables)
+        for momentum, array in zip(optimizer.momentums, arrays, strict=True):
+            momentum.assign(array)
+
+
+def _parameters(model: Any) -> list[Any]:
+    """Return the parameters of a PyTorch estimator, as its optimiser has them."""
+    groups = model.optimizer_.param_groups
+    return [parameter for group in groups for parameter in group["params"]]
 
 
 def _torch_in_float32() -> Callable[[], None]:

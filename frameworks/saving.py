@@ -2,8 +2,6 @@
 
 import json
 import os
-import stat
-import uuid
 from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
@@ -15,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from frameworks import weights
 from frameworks.family import Family
+from frameworks.files import NOT_OURS, read_arrays, write_arrays
 from frameworks.inputs import check_image_shape
-from frameworks.lazy import load
 
 LEARNED = {  # attributes that `fit` sets, and what they are in a file
     "history_": dict,
@@ -33,8 +31,7 @@ ABOUT = LEARNED | {
     "image_shape": list,
     "feature_names": list,
 }
-# What reading a file that `save` has not written may raise.
-NOT_OURS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
+NOT_KEPT = ("checkpoint", "on_epoch_end")  # parameters that are of one computer alone
 MOST_BYTES = 2**24  # of the labels of all classes
 
 
@@ -49,8 +46,9 @@ class Portable(Family, BaseEstimator):
         """Write weights, parameters and classes to one safetensors file.
 
         Any of the four classes opens it with `load`. Not kept: momentum, and
-        parameters that are Python objects (`on_epoch_end`, a random generator). Of the
-        parameters that make a network, those are saved that made this one.
+        parameters that are Python objects (`on_epoch_end`, a random generator) or of
+        this computer (`checkpoint`). Of the parameters that make a network, those are
+        saved that made this one.
 
         Raises
         ------
@@ -60,7 +58,7 @@ class Portable(Family, BaseEstimator):
         """
         check_is_fitted(self)
         self.check_parameters()
-        _write(Path(path), self.get_weights(), self._about())
+        write_arrays(Path(path), self.get_weights(), self._about())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -141,7 +139,7 @@ class Portable(Family, BaseEstimator):
 
     def _about(self) -> dict[str, Any]:
         """Return what a file says beside the weights; every value fits JSON."""
-        params = self.get_params(deep=False) | {"on_epoch_end": None}
+        params = self.get_params(deep=False) | dict.fromkeys(NOT_KEPT)
         params |= {name: getattr(self, f"{name}_") for name in self.settings()}
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
@@ -216,39 +214,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a file cannot hold {value!r}.")
 
 
-def _write(path: Path, arrays: Mapping[str, np.ndarray], about: dict) -> None:
-    """Write a file beside its place and rename it: it is whole, or the old one.
-
-    A link stays a link, to the new file; what is no file, as a device, is written to.
-    """
-    safetensors = load("safetensors.numpy")
-    text = json.dumps(about)
-    whole = {name: np.ascontiguousarray(weight) for name, weight in arrays.items()}
-    content = safetensors.save(whole, {"skylark": text})
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        path.write_bytes(content)
-        return
-    path = path.resolve()
-    beside = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with beside.open("xb") as file:  # with the rights that a new file has here
-            file.write(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """Return the weights in a file, and what else it says."""
-    safetensors = load("safetensors")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}.")
     try:
-        with safetensors.safe_open(path, "numpy") as file:
-            about = json.loads(file.metadata()["skylark"])
-            for name, kind in ABOUT.items():
-                if type(about[name]) is not kind or (kind is int and about[name] < 0):
-                    raise TypeError(name)
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (safetensors.SafetensorError, *NOT_OURS):
+        arrays, about = read_arrays(path)
+        for name, kind in ABOUT.items():
+            if type(about[name]) is not kind or (kind is int and about[name] < 0):
+                raise TypeError(name)
+    except NOT_OURS:
         raise ValueError(f"{path} was not written by save().") from None
+    return arrays, about

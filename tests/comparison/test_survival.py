@@ -94,6 +94,28 @@ def test_a_killed_run_is_resumed(tmp_path):
     assert len(results.read(folder)["summary"]["skylark"]["fit_seconds"]) == 4
 
 
+def test_a_killed_trial_goes_on_within_its_fit(tmp_path):
+    """The numbers are those of a run that nobody killed."""
+    folder, whole = tmp_path / "out", tmp_path / "whole"
+    options = [*SKYLARK, "--seeds", 1, "--epochs", 40, "--augment", "flip"]
+    assert compare(*options, "--out", whole).returncode == 0
+    with start(*options, "--out", folder) as run:
+        wait_for(run, "skylark seed 0 epoch 3")
+        run.kill()
+    assert list((folder / results.CHECKPOINTS).iterdir())
+    assert results.read(folder)["trials"] == []
+    done = compare("--resume", folder)
+    assert done.returncode == 0, done.stderr
+    (found,), (expected,) = (results.read(f)["trials"] for f in (folder, whole))
+    assert 3 <= found["epochs_earlier"] < 40
+    assert "epochs_earlier" not in expected
+    for name in ("loss", "accuracy"):
+        assert found["history"][name] == expected["history"][name]
+    assert found["test_accuracy"] == expected["test_accuracy"]
+    assert found["seconds"]["fit"] > sum(found["history"]["seconds"])
+    assert not (folder / results.CHECKPOINTS).exists()
+
+
 def test_ctrl_c_during_the_proof(tmp_path):
     """It ends at once: the proof's processes are not waited for."""
     options = ["--models", f"{CLASSES}:HangsInTheProof", "--out", tmp_path / "out"]
@@ -237,7 +259,7 @@ def small_disk(folder, size):
 
 def test_a_full_disk(tmp_path):
     disk = tmp_path / "disk"
-    with small_disk(disk, 24 * 1024):
+    with small_disk(disk, 40 * 1024):
         done = compare(*SKYLARK, "--seeds", 40, "--out", disk / "out", "--quiet")
         assert done.returncode == 1
         assert "No space left on device; finished trials are kept" in done.stderr
