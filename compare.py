@@ -17,7 +17,7 @@ if sys.version_info < (3, 11):  # noqa: UP036, this is where an older one ends
 from rich.console import Console
 
 from comparison import command_line, network, plan, records, results, runner
-from comparison.report import outputs, terminal
+from comparison.report import again, outputs, terminal
 from comparison.report.live import Live
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = command_line.parser().parse_args(arguments)
     console = Console()
     try:
+        if options.html or options.plot:
+            again.write(options.show, options, console)
+            return DONE
         if options.show:
             terminal.show_again(options.show, console, options.intervals)
             return DONE
@@ -80,22 +83,22 @@ def finish(
     options: Namespace,
 ) -> int:
     """Run what is missing, and print the tables; finished trials are never lost."""
-    again = f"finished trials are kept; go on with: --resume {folder}"
+    go_on = f"finished trials are kept; go on with: --resume {folder}"
     try:
         runner.complete(run, planned, folder, live, options.trial_timeout)
-        outputs.write(run, folder)
+        unwritten = outputs.write(run, folder, options.language)
     except KeyboardInterrupt as stopped:
-        print(f"\nstopped; {again}", file=sys.stderr)
+        print(f"\nstopped; {go_on}", file=sys.stderr)
         return getattr(stopped, "exit_code", INTERRUPTED)
     except OSError as error:
-        print(f"compare.py: {reason(error)}; {again}", file=sys.stderr)
+        print(f"compare.py: {reason(error)}; {go_on}", file=sys.stderr)
         return SOME_FAILED
     except RuntimeError as error:  # no proof: nothing is trained, now or later
         print(f"compare.py: {reason(error)}", file=sys.stderr)
         return SOME_FAILED
     terminal.show(run, live.console, options.intervals)
     if not live.quiet:
-        live.console.print(f"{folder / results.FILE}", highlight=False, markup=False)
+        terminal.show_files(folder, unwritten, live.console)
     failed = [trial for trial in run["trials"] if trial["status"] == "failed"]
     return SOME_FAILED if failed else DONE
 

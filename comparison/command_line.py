@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import TIMEOUT_MAX
 
 from comparison import network, settings
+from comparison.report.page.words import LANGUAGES
 
 
 def parser() -> ArgumentParser:
@@ -29,6 +30,20 @@ def parser() -> ArgumentParser:
         nargs="+",
         metavar="DIR",
         help="print an older run, or two side by side",
+    )
+    page = parser.add_argument_group("page").add_argument
+    page("--html", type=Path, metavar="FILE", help="with --show: write a page instead")
+    page(
+        "--plot",
+        type=Path,
+        metavar="DIR",
+        help="with --show: save each figure as SVG and PNG instead",
+    )
+    page(
+        "--language",
+        choices=LANGUAGES,
+        default=LANGUAGES[0],
+        help="of report.html and figures (default: %(default)s)",
     )
     task("--count-only", action="store_true", help="print how long the classes are")
     task(

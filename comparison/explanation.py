@@ -27,10 +27,20 @@ class LayerSizes(NamedTuple):
     multiply_adds: int  # of convolutions and dense layers
 
 
-def explain(network: records.Network) -> list[LayerSizes]:
+def explain(
+    network: records.Network,
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    classes: int = CLASSES,
+) -> list[LayerSizes]:
     """Return the layers of a network: each point, and after it what it is made of.
 
-    For one image of IMAGE_SHAPE, and as many classes as CLASSES.
+    Parameters
+    ----------
+    network : records.Network
+    image_shape : (h, w, c)
+        Of the one image that is looked at.
+    classes : int
+        How many outputs there are.
 
     Raises
     ------
@@ -40,8 +50,8 @@ def explain(network: records.Network) -> list[LayerSizes]:
     Model: Any = classes_of(network)["skylark"]
     model = Model(**network["sizes"])
     model.check_sizes()
-    model.image_shape_, model.classes_ = IMAGE_SHAPE, np.arange(CLASSES)
-    h, w, c = IMAGE_SHAPE
+    model.image_shape_, model.classes_ = image_shape, np.arange(classes)
+    h, w, c = image_shape
     x = np.zeros((c, h, w, 1), model.dtype)
     layers = []
     for point, whole in model.network().layers.items():

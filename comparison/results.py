@@ -23,6 +23,8 @@ SCHEMA = 2
 FILE = "results.json"
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
+INSIDE = "inside.npz"
+PAGE = "report.html"
 SHOWN = {  # of each row with trials
     "test_accuracy",
     "train_accuracy",

@@ -145,9 +145,7 @@ def complete(
                 if verdict["passed"] is False and not different:
                     trial = _refused(contestant, seed)
                 else:
-                    checkpoint = results.checkpoint(folder, contestant.name, seed)
-                    checkpoint.parent.mkdir(exist_ok=True)
-                    trial = _try(plan, contestant, seed, live, timeout, checkpoint)
+                    trial = _try(plan, contestant, seed, live, timeout, folder)
                 run["trials"].append(trial | {"place": place})
                 run["summary"] = summarise(
                     settings["models"], run["trials"], settings["reference"]
@@ -170,6 +168,13 @@ def _mark_different(
         )
 
 
+def _looked_into(plan: Plan) -> str | None:
+    """Return the model of which report.html shows the inside: one of our classes."""
+    ours = [c.name for c in plan.contestants if not c.foreign]
+    reference = plan.settings["reference"]
+    return reference if reference in ours else next(iter(ours), None)
+
+
 def _refused(contestant: Contestant, seed: int) -> records.Trial:
     """Return a failed trial, of a class that is another network."""
     error = "not trained, for it is not the same network"
@@ -189,9 +194,15 @@ def _try(
     seed: int,
     live: Live,
     timeout: float | None,
-    checkpoint: Path,
+    folder: Path,
 ) -> records.Trial:
-    """Return one trial, run in a process of its own."""
+    """Return one trial, run in a process of its own, which may keep files in `folder`.
+
+    The first seed of one model leaves what report.html shows of the inside.
+    """
+    checkpoint = results.checkpoint(folder, contestant.name, seed)
+    checkpoint.parent.mkdir(exist_ok=True)
+    shown = seed == 0 and contestant.name == _looked_into(plan)
     numbers: Any = {}
 
     def ended(ending: process.Ending) -> dict[str, Any]:
@@ -223,6 +234,7 @@ def _try(
         | plan.network["sizes"]
         | contestant.parameters,
         "checkpoint": None if contestant.foreign else str(checkpoint.resolve()),
+        "inside": str(folder.resolve() / results.INSIDE) if shown else None,
     }
     ending = process.run(
         "comparison.processes.trial",

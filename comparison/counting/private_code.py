@@ -2,8 +2,9 @@
 
 import ast
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from comparison.counting.code_length import ROOT, count
 from comparison.counting.definitions import (
@@ -55,6 +56,53 @@ def count_class(file: Path, name: str, further: Iterable[str] = ()) -> dict[str,
         class, the network is its method `network`, and the training is the rest of it.
         Installed packages are not counted.
     """
+    subject, small, whole, own = _divided(file, name, tuple(further))
+    methods = _methods(whole)
+    network, training = _text({subject: frozenset()}), ""
+    if small:
+        training = _text({small: whole[small]})
+    elif rest := _text({subject: frozenset({"network"})}):
+        network, training = "\n".join(methods.get("network", [])), rest
+    private = _by_file(own)
+    return {
+        "class": count(network, training),
+        "network": count(network),
+        "training": count(training),
+        "own": count(*private.values()),
+        "with_private": count(network, training, *private.values()),
+        "private_files": sorted({_place(d, file) for d in own}),
+        "methods": {method: count(*texts) for method, texts in methods.items()},
+    }
+
+
+class Source(NamedTuple):
+    """What is counted of a class, as text.
+
+    `heads` are its beginning and that of the class that it derives from, up to the
+    first method; `methods` have a text each, two where both classes write one; `own` is
+    the code that only it uses, by file.
+    """
+
+    heads: list[str]
+    methods: dict[str, list[str]]
+    own: dict[str, str]
+
+
+def source(file: Path, name: str, further: Iterable[str] = ()) -> Source:
+    """Return what `count_class` counts."""
+    _, _, whole, own = _divided(file, name, tuple(further))
+    heads = [
+        _text({d: frozenset(method.name for method in d.methods())}) for d in whole
+    ]
+    private = {_short(path): text for path, text in _by_file(own).items()}
+    return Source([head.rstrip() for head in heads], _methods(whole), private)
+
+
+@cache
+def _divided(
+    file: Path, name: str, further: tuple[str, ...]
+) -> tuple[Definition, Definition | None, Parts, Parts]:
+    """Return a class, the one of models.py below it, both as counted, and its own."""
     subject = _class(file, name)
     others = _others(subject)
     reached = _reach(subject, further, alone=not others)
@@ -62,24 +110,13 @@ def count_class(file: Path, name: str, further: Iterable[str] = ()) -> dict[str,
     small = _small(subject) if others else None
     whole = {d: reached[d] for d in (subject, small) if d}
     own = {d: reached[d] for d in reached if d not in shared and d not in whole}
+    return subject, small, whole, own
 
-    methods = _methods(whole)
-    network, training = _text({subject: frozenset()}), ""
-    if small:
-        training = _text({small: reached[small]})
-    elif rest := _text({subject: frozenset({"network"})}):
-        network, training = "\n".join(methods.get("network", [])), rest
+
+def _by_file(own: Parts) -> dict[Path, str]:
+    """Return the texts of some definitions by file, in a fixed order of files."""
     files = sorted({d.file for d in own}, key=_short)  # gzip's bytes depend on it
-    private = [_text({d: own[d] for d in own if d.file == f}) for f in files]
-    return {
-        "class": count(network, training),
-        "network": count(network),
-        "training": count(training),
-        "own": count(*private),
-        "with_private": count(network, training, *private),
-        "private_files": sorted({_place(d, file) for d in own}),
-        "methods": {method: count(*texts) for method, texts in methods.items()},
-    }
+    return {file: _text({d: own[d] for d in own if d.file == file}) for file in files}
 
 
 def _class(file: Path, name: str) -> Definition:

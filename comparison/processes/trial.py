@@ -7,7 +7,9 @@ library.
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isfinite
+from pathlib import Path
 from time import perf_counter
 from typing import Any, TypedDict
 
@@ -28,6 +30,7 @@ class TrialSpec(ClassSpec):
     seed: int
     parameters: dict[str, Any]
     checkpoint: str | None  # a file, for classes on our base
+    inside: str | None  # a file for what report.html shows of one trained network
 
 
 class Epoch(TypedDict):
@@ -53,7 +56,7 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     import numpy as np
 
     import data
-    from comparison.processes import resources
+    from comparison.processes import inside, resources
     from frameworks.libraries import synchronise
     from frameworks.weights import is_trained
 
@@ -110,6 +113,9 @@ def run(spec: TrialSpec, emit: Callable[..., None]) -> None:
     if parameters.get("test_augment"):
         model.set_params(test_augment=None)
         further["test_accuracy_plain"] = float((model.predict(X_test) == y_test).mean())
+    if spec["inside"]:
+        with suppress(OSError):  # pictures alone: the numbers are worth more
+            inside.write(Path(spec["inside"]), inside.look(model, X_test, y_test))
     steady = model.history_["seconds"][1:] or model.history_["seconds"]
     emit(
         "result",

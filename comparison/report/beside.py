@@ -25,12 +25,20 @@ def table(first: records.Run, second: records.Run) -> Table:
 
 def differences(first: records.Run, second: records.Run) -> Iterator[str]:
     """Yield what is not the same in both: "settings.epochs: 2 and 5"."""
-    for key in ("version", "environment", "dataset", "network", "settings"):
-        yield from _walk(key, first[key], second[key])
+    for where, one, other in differing(first, second):
+        yield f"{where}: {one} and {other}"
     counts = first["code"]["classes"], second["code"]["classes"]
     for model in counts[0].keys() & counts[1].keys():
         if counts[0][model] != counts[1][model]:
             yield f"code of {model}: another count"
+
+
+def differing(
+    first: records.Run, second: records.Run
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each value of settings, images, machine that differs: where, and both."""
+    for key in ("version", "environment", "dataset", "network", "settings"):
+        yield from _walk(key, first[key], second[key])
 
 
 def _rows(run: records.Run) -> dict[str, list[Cell]]:
@@ -43,11 +51,11 @@ def _rows(run: records.Run) -> dict[str, list[Cell]]:
     }
 
 
-def _walk(where: str, first: Any, second: Any) -> Iterator[str]:
+def _walk(where: str, first: Any, second: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield each leaf that differs."""
     if isinstance(first, dict) and isinstance(second, dict):
         for key in first | second:
             if key not in SHOWN:
                 yield from _walk(f"{where}.{key}", first.get(key), second.get(key))
     elif first != second:
-        yield f"{where}: {first} and {second}"
+        yield where, first, second

@@ -13,12 +13,24 @@ from comparison.statistics.summary import MEASURES, SPEEDS
 from data.text import printable
 
 
-def write(run: records.Run, folder: Path) -> None:
-    """Write table.md, table.csv, table.tex and citation.bib beside results.json."""
+def write(run: records.Run, folder: Path, language: str) -> str | None:
+    """Write the tables, citation.bib and report.html beside results.json.
+
+    Returns
+    -------
+    str or None
+        Why there is no report.html, if a package that it takes is missing.
+    """
     results.write_text(folder / "table.md", markdown(run) + "\n")
     results.write_text(folder / "table.csv", comma_separated(run))
     results.write_text(folder / "table.tex", latex(run))
     results.write_text(folder / "citation.bib", bibtex(run))
+    try:
+        from comparison.report.page import write as page
+    except ModuleNotFoundError as missing:
+        return f"no {results.PAGE} without the package {missing.name}."
+    results.write_text(folder / results.PAGE, page.page([run], [folder], language))
+    return None
 
 
 def markdown(run: records.Run) -> str:

@@ -52,6 +52,15 @@ def show_again(
         warn(f"DIFFERS {difference}", console)
 
 
+def show_files(folder: Path, unwritten: str | None, console: Console) -> None:
+    """Print where the numbers are, and the page, or why there is none."""
+    names = [results.FILE] if unwritten else [results.FILE, results.PAGE]
+    for name in names:
+        console.print(f"{folder / name}", highlight=False, markup=False)
+    if unwritten:
+        warn(unwritten, console)
+
+
 def warn(sentence: str, console: Console) -> None:
     """Print what must not be overlooked."""
     _say(sentence, console, style="bold yellow")
