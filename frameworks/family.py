@@ -24,7 +24,7 @@ class Family:
     narrow : dict of str to int
         The most that a size, or each of its numbers, is where only the topology
         matters, as in the proof.
-    kernels : {"he_normal", "glorot_uniform"}
+    kernels : {"he_normal", "glorot_uniform", "dirac"}
         How initial kernels are drawn; the output's are Glorot uniform always.
     written_in_numpy : dict of str to class
         Of each family, by name, the class in NumPy: the first that is defined.

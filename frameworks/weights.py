@@ -15,6 +15,8 @@ TRAINED = ("kernel", "bias", "gamma", "beta")  # moved along their gradients
 # Running statistics, which follow the batches; and what is computed from the images
 STATE = ("mean", "variance", "whitening")
 
+VARIANCES = {"he_normal": 2, "dirac": 1 / 3}  # of kernels, times fan_in
+
 Weights = dict[str, np.ndarray]
 Item = TypeVar("Item")
 
@@ -85,9 +87,11 @@ def draw(
     ----------
     like : mapping of str to Kind
     rng : Generator
-    kernels : {"glorot_uniform", "he_normal"}
+    kernels : {"glorot_uniform", "he_normal", "dirac"}
         For all kernels but the output's, which is Glorot uniform always. He normal has
-        variance 2 / fan_in (He, Zhang, Ren, Sun 2015, equation 10).
+        variance 2 / fan_in (He, Zhang, Ren, Sun 2015, equation 10). Dirac: as many
+        filters as there are channels pass one on, pixel by pixel, and the others are
+        normal with variance 1 / (3 fan_in) (Zagoruyko, Komodakis 2017; Jordan 2024).
 
     Returns
     -------
@@ -100,12 +104,23 @@ def draw(
         layer, _, role = name.rpartition(".")
         if role != "kernel":
             drawn[name] = np.full(shape, start.get(role, 0), dtype)
-        elif kernels == "he_normal" and layer != "output":
+        elif kernels in VARIANCES and layer != "output":
             fan_in = np.prod(shape[:2] if is_depthwise(name) else shape[:-1])
-            drawn[name] = rng.normal(0, np.sqrt(2 / fan_in), shape).astype(dtype)
+            std = np.sqrt(VARIANCES[kernels] / fan_in)
+            drawn[name] = rng.normal(0, std, shape).astype(dtype)
+            if kernels == "dirac":
+                _pass_on(drawn[name])
         else:
             drawn[name] = _glorot_uniform(shape, rng).astype(dtype)
     return {name: drawn[name] for name in like}
+
+
+def _pass_on(kernel: np.ndarray) -> None:
+    """Let the first filters of (kh, kw, c, f) pass their channel on as it is."""
+    kh, kw, c, f = kernel.shape
+    some = np.arange(min(c, f))
+    kernel[..., some] = 0
+    kernel[kh // 2, kw // 2, some, some] = 1
 
 
 def mean(several: Sequence[Weights]) -> Weights:

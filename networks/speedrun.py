@@ -4,11 +4,13 @@ After Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404
 and Page 2018, "How to train your ResNet". A short network of wide convolutions needs
 few epochs if everything around it helps. The first layer is computed from the images,
 and not trained. Pools come before norms, so norms and activations have a quarter of the
-work; norms have no gamma. The rate rises quickly to a value that would be far too high
-for long, and falls to nothing on a straight line.
+work; norms have no gamma. Convolutions start by passing their input on. The rate rises
+quickly to a value that would be far too high for long, and falls to nothing on a
+straight line.
 
-Where it differs: batch norms have epsilon and momentum as everywhere here, kernels
-start He normal, and the last pool is a mean, so images of any size will do.
+Where it differs: batch norms have epsilon and momentum as everywhere here, weights
+follow their own rate alone (no lookahead, no larger rate for biases), and the last pool
+is a mean, so images of any size will do.
 """
 
 from collections.abc import Iterator
@@ -57,6 +59,7 @@ class Speedrun(DeepFamily):
     family = "speedrun"
     sizes: ClassVar = {"widths": (64, 128, 128), "depth": 2}
     narrow: ClassVar = {"widths": 4}
+    kernels: ClassVar = "dirac"
 
     def plan(self) -> Iterator[BlockSizes]:
         """Yield the blocks, in order; pools are clipped to the image."""
@@ -180,7 +183,7 @@ MODELS = {
 }
 RECIPE: dict[str, Any] = {
     "batch_size": 1024,
-    "learning_rate": 0.8,
+    "learning_rate": 1.0,
     "momentum": 0.85,
     "nesterov": True,
     "weight_decay": 0.002,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import networks
+from frameworks import weights
+from frameworks.layers import Conv2D
 from frameworks.weights import is_trained
 from tests.comparison.test_sameness import FAMILIES, SIZES
 from tests.conftest import model_params
@@ -99,6 +101,8 @@ def test_initial_weights_are_he_normal(family):
     """A rate too small to move anything leaves those that are trained."""
     X, y = images()
     model = fitted(family, X, y, learning_rate=5e-324)
+    if model.kernels == "dirac":
+        pytest.skip("its convolutions start by passing their input on")
     for name, weight in model.get_weights().items():
         if name.endswith("kernel") and not name.startswith("output"):
             *window, inputs, _ = weight.shape
@@ -108,6 +112,24 @@ def test_initial_weights_are_he_normal(family):
             assert 0.4 < np.sqrt((z**2).mean()) < 1.6 or weight.size < 30
         elif is_trained(name) and not name.startswith("output"):
             assert (weight == name.endswith("gamma")).all()
+
+
+def test_convolutions_that_start_by_passing_their_input_on():
+    """As torch.nn.init.dirac_, on small normal weights of the other filters."""
+    rng = np.random.default_rng(0)
+    kinds = {"a.kernel": weights.Kind((3, 3, 24, 64), np.dtype("float64"))}
+    kernel = weights.draw(kinds, rng, "dirac")["a.kernel"]
+    X = rng.normal(size=(24, 7, 7, 2))
+    conv = Conv2D(24, 64, (3, 3), "float64", padding=1, use_bias=False)
+    conv.kernel = kernel
+    out = conv.forward(X)
+    np.testing.assert_array_equal(out[:24], X)
+    rest = kernel[..., 24:]
+    assert rest.std() == pytest.approx(1 / np.sqrt(3 * 9 * 24), rel=0.03)
+    narrow = {"a.kernel": weights.Kind((1, 3, 9, 4), np.dtype("float32"))}
+    kernel = weights.draw(narrow, rng, "dirac")["a.kernel"]
+    np.testing.assert_array_equal(kernel[0, 1], np.eye(9, 4))
+    assert not kernel[0, ::2].any()
 
 
 def test_weights_have_full_names(family, written):
