@@ -1,4 +1,4 @@
-"""`python -m comparison.report README.md seed=DIR` writes README.md's tables."""
+"""`python -m comparison.report README.md first=DIR` writes what README.md shows."""
 
 from comparison.report.readme import main
 

@@ -136,13 +136,13 @@ def _hash(text: str) -> str:
 
 def _run(run: records.Run, number: int, words: Words) -> dict[str, Any]:
     """Return what is shown of one run."""
-    passed, proof = _proof(run, words)
+    passed, said_of_proof = proof(run, words)
     gaps = figures.largest_distance(run)
     said = sentences.conditions(run)
     return {
         "name": words["run_number"].format(n=number),
         "passed": passed,
-        "proof": proof,
+        "proof": said_of_proof,
         "answer": _answer(run),
         "problems": list(sentences.problems(run)),
         "figures": figures.all_figures(run, words),
@@ -200,7 +200,7 @@ def _defined(runs: Sequence[records.Run]) -> list[str]:
     return list(dict.fromkeys(key for key in keys if key not in DEFINITION))
 
 
-def _proof(run: records.Run, words: Words) -> tuple[bool, str]:
+def proof(run: records.Run, words: Words) -> tuple[bool, str]:
     """Return whether the classes are one network, and the sentence that says so."""
     passed, sentence = sentences.proof(run)
     proved = run["sameness"]
