@@ -30,7 +30,7 @@ clean:
 .venv/compare: requirements.txt
 	$(call install,requirements.txt)
 
-.venv/dev: requirements.txt requirements-dev.txt
+.venv/dev: requirements.txt requirements-cluster.txt requirements-dev.txt
 	$(call install,requirements-dev.txt)
 
 .venv/bench: requirements.txt requirements-bench.txt

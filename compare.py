@@ -9,6 +9,8 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036, this is where an older one ends
@@ -16,7 +18,15 @@ if sys.version_info < (3, 11):  # noqa: UP036, this is where an older one ends
 
 from rich.console import Console
 
-from comparison import command_line, network, plan, records, results, runner
+from comparison import (
+    command_line,
+    executors,
+    network,
+    plan,
+    records,
+    results,
+    runner,
+)
 from comparison.report import again, outputs, terminal
 from comparison.report.live import Live
 
@@ -65,14 +75,21 @@ def compare(options: Namespace, console: Console) -> int:
         terminal.warn(planned.note, console)
     run = runner.start(planned)
     folder = options.out or options.resume or results.new_folder(Path("runs"))
-    with results.locked(folder):
-        if options.resume:
-            run = runner.go_on(results.read(folder), run)
-        elif (folder / results.FILE).exists():
-            raise ValueError(f"{folder} holds a run: name another, or --resume it.")
-        results.write(folder, run)
-        live = Live(console, runner.epochs_left(run), options.quiet)
-        return finish(planned, run, folder, live, options)
+    try:
+        with (
+            executors.opened(options.executor, folder) as executor,
+            results.locked(folder),
+        ):
+            if options.resume:
+                run = runner.go_on(results.read(folder), run)
+            elif (folder / results.FILE).exists():
+                raise ValueError(f"{folder} holds a run: name another, or --resume it.")
+            results.write(folder, run)
+            live = Live(console, runner.epochs_left(run), options.quiet)
+            return finish(planned, run, folder, live, executor, options)
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # where nothing was written
 
 
 def finish(
@@ -80,12 +97,14 @@ def finish(
     run: records.Run,
     folder: Path,
     live: Live,
+    executor: Executor | None,
     options: Namespace,
 ) -> int:
     """Run what is missing, and print the tables; finished trials are never lost."""
     go_on = f"finished trials are kept; go on with: --resume {folder}"
     try:
-        runner.complete(run, planned, folder, live, options.trial_timeout)
+        timeout = options.trial_timeout
+        runner.complete(run, planned, folder, live, timeout, executor)
         unwritten = outputs.write(run, folder, options.language)
     except KeyboardInterrupt as stopped:
         print(f"\nstopped; {go_on}", file=sys.stderr)

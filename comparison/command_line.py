@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import TIMEOUT_MAX
 
 from comparison import network, settings
+from comparison.executors import HOW, LOCAL
 from comparison.report.page.words import LANGUAGES
 
 
@@ -50,6 +51,12 @@ def parser() -> ArgumentParser:
         "--explain",
         action="store_true",
         help="print the network's layers: output shapes, parameters, multiply-adds",
+    )
+    parser.add_argument(
+        "--executor",
+        default=LOCAL,
+        metavar="WHERE",
+        help=f"runs the rounds: {HOW} (default: {LOCAL})",
     )
     parser.add_argument(
         "--trial-timeout",

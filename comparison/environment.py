@@ -17,7 +17,7 @@ def describe(threads: int) -> records.Environment:
     return {
         "python": platform.python_version(),
         "os": f"{platform.system()} {platform.release()}",
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "cores": cores(),
         "threads": threads,
         "gpu": _gpu(),
@@ -47,7 +47,8 @@ def _gpu() -> str | None:
     return "; ".join(card.replace(", ", " driver ") for card in cards) or None
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """Return the name of the processor."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -25,6 +25,8 @@ class Plan:
         Whole; the settings say how many of its images are used.
     note : str or None
         What has to be said about the images.
+    where : mapping
+        Where `data.load` is to look for them, on this machine and on others.
     """
 
     settings: Settings
@@ -32,6 +34,7 @@ class Plan:
     contestants: list[Contestant]
     dataset: data.Dataset
     note: str | None
+    where: Mapping[str, Any]
 
 
 def begin(options: Namespace) -> Plan:
@@ -85,7 +88,9 @@ def _plan(settings: Settings, network: records.Network, options: Namespace) -> P
     if not settings["dataset"] and not settings["train_size"] and not note:
         settings = {**settings, "train_size": QUICK}
     _check(dataset, settings)
-    return Plan({**settings, "dataset": name}, network, contestants, dataset, note)
+    settings = {**settings, "dataset": name}
+    where = _where(settings, options)
+    return Plan(settings, network, contestants, dataset, note, where)
 
 
 def _check(dataset: data.Dataset, settings: Settings) -> None:
@@ -107,12 +112,19 @@ def _load(
     settings: Settings, options: Namespace
 ) -> tuple[str, data.Dataset, str | None]:
     """Return name, images and a note; of digits, where no name is given or reached."""
-    name, image_size = settings["dataset"] or "cifar10", settings["image_size"]
-    where = {"data_dir": options.data_dir, "mirror": options.mirror}
+    name = settings["dataset"] or "cifar10"
     try:
-        return name, data.load(name, image_size=image_size, **where), None
+        return name, data.load(name, **_where(settings, options)), None
     except data.Unavailable as error:
         if settings["dataset"]:
             raise
         note = f"These are DIGITS, not CIFAR-10: {error}"
         return "digits", data.load("digits"), note
+
+
+def _where(settings: Settings, options: Namespace) -> dict[str, Any]:
+    return {
+        "image_size": settings["image_size"],
+        "data_dir": options.data_dir,
+        "mirror": options.mirror,
+    }

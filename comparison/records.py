@@ -148,6 +148,13 @@ class Proof(TypedDict):
     models: dict[str, Verdict]
 
 
+class Node(TypedDict):
+    """The machine of a round that an executor has run."""
+
+    host: str
+    cpu: str
+
+
 class Trial(TypedDict):
     """One model with one seed: `status` is ok, failed or skipped.
 
@@ -164,6 +171,7 @@ class Trial(TypedDict):
     seed: int
     status: str
     error: str | None
+    node: NotRequired[Node]
     place: NotRequired[int]  # was not kept in the first runs
     test_accuracy: NotRequired[float]
     test_accuracy_plain: NotRequired[float]

@@ -3,18 +3,19 @@
 import shlex
 import sys
 import tomllib
+from collections.abc import Iterator
+from concurrent.futures import Executor, as_completed
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
 
-from comparison import environment, records, results
+from comparison import environment, records, results, rounds
 from comparison.contestants import Contestant
 from comparison.counting.classes import count_all
 from comparison.counting.code_length import ROOT
 from comparison.plan import Plan
-from comparison.processes import process
-from comparison.processes.trial import Epoch, TrialSpec
+from comparison.processes.trial import TrialSpec
 from comparison.report.live import Live
 from comparison.sameness.proof import prove
 from comparison.settings import Settings, constructor, recipe
@@ -114,10 +115,14 @@ def complete(
     folder: Path,
     live: Live,
     timeout: float | None = None,
+    executor: Executor | None = None,
 ) -> None:
-    """Run what is missing in a run, which is written to `folder` after each trial."""
+    """Run what is missing in a run, which is written to `folder` as it comes in.
+
+    Without an executor, the rounds are run here, and what is missing is a trial; an
+    executor gets whole rounds, and one that is not whole is run again.
+    """
     settings = plan.settings
-    finished = results.done(run)
     run["trials"] = [trial for trial in run["trials"] if trial["status"] == "ok"]
     results.write(folder, run)
     with live:
@@ -135,25 +140,90 @@ def complete(
             run["sameness"] = proof
             _mark_different(run["contestants"], proof, settings["allow_different"])
             results.write(folder, run)
-        rounds = islice(orders(plan.contestants), settings["seeds"])
-        for seed, order in enumerate(rounds):
-            for place, contestant in enumerate(order, 1):
-                if (contestant.name, seed) in finished:
-                    continue
-                verdict = proof["models"][contestant.name]
-                different = run["contestants"][contestant.name]["different"]
-                if verdict["passed"] is False and not different:
-                    trial = _refused(contestant, seed)
-                else:
-                    trial = _try(plan, contestant, seed, live, timeout, folder)
-                run["trials"].append(trial | {"place": place})
-                run["summary"] = summarise(
-                    settings["models"], run["trials"], settings["reference"]
+        finished = results.done(run)
+        missing = [
+            round_
+            for round_ in _rounds(plan, run, folder, timeout)
+            if any(
+                (t["model"], round_["seed"]) not in finished for t in round_["trials"]
+            )
+        ]
+        if executor is None:
+            for round_ in missing:
+                _run_here(run, round_, folder, live)
+        else:
+            _hand_out(run, missing, folder, live, executor)
+
+
+def _run_here(run: records.Run, round_: rounds.Round, folder: Path, live: Live) -> None:
+    """Run the trials of a round that are missing; each is written when it has ended."""
+    finished, seed = results.done(run), round_["seed"]
+    for planned in round_["trials"]:
+        model = planned["model"]
+        if (model, seed) in finished:
+            continue
+        checkpoint = results.checkpoint(folder, model, seed)
+        checkpoint.parent.mkdir(exist_ok=True)
+        live.started(model, seed)
+        trial = rounds.run_trial(
+            planned,
+            round_["threads"],
+            round_["timeout"],
+            partial(live.epoch, model, seed),
+        )
+        _add(run, [trial], folder)
+        if trial["status"] == "ok":
+            results.remove_checkpoint(folder, model, seed)
+        live.ended(model, seed, trial)
+
+
+def _hand_out(
+    run: records.Run,
+    several: list[rounds.Round],
+    folder: Path,
+    live: Live,
+    executor: Executor,
+) -> None:
+    """Let an executor run rounds; each is written, whole, when it has come back."""
+    live.handed_out(len(several))
+    futures = {executor.submit(rounds.run_whole, round_): round_ for round_ in several}
+    try:
+        for future in as_completed(futures):
+            round_ = futures[future]
+            try:
+                outcome = future.result()
+                trials = outcome["trials"]
+                check(trials, list[records.Trial], "round")
+                if outcome["inside"]:
+                    (folder / results.INSIDE).write_bytes(outcome["inside"])
+            except Exception as error:  # whatever the engine says of a lost round
+                trials = rounds.lost(round_, _reason(error))
+            kept = [trial for trial in run["trials"] if trial["seed"] != round_["seed"]]
+            run["trials"] = kept
+            _add(run, trials, folder)
+            for trial in trials:
+                live.whole(
+                    trial["model"], trial["seed"], trial, run["settings"]["epochs"]
                 )
-                results.write(folder, run)
-                if trial["status"] == "ok":
-                    results.remove_checkpoint(folder, contestant.name, seed)
-                live.ended(contestant.name, seed, trial)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _reason(error: Exception) -> str:
+    """Return why a round was lost, in one sentence."""
+    if isinstance(error, rounds.RoundFailed):
+        return str(error)
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"the round was lost ({words})"
+
+
+def _add(run: records.Run, trials: list[records.Trial], folder: Path) -> None:
+    """Write trials, and what they come to."""
+    run["trials"] += trials
+    settings = run["settings"]
+    run["summary"] = summarise(settings["models"], run["trials"], settings["reference"])
+    results.write(folder, run)
 
 
 def _mark_different(
@@ -168,81 +238,72 @@ def _mark_different(
         )
 
 
+def _rounds(
+    plan: Plan, run: records.Run, folder: Path, timeout: float | None
+) -> Iterator[rounds.Round]:
+    """Yield all rounds of a run."""
+    settings, dataset = plan.settings, plan.dataset
+    images: rounds.Images = {
+        "sha256": dataset.sha256,
+        "folder": str(dataset.folder),
+        "name": settings["dataset"],
+        "options": dict(plan.where),
+    }
+    for seed, order in enumerate(islice(orders(plan.contestants), settings["seeds"])):
+        yield {
+            "seed": seed,
+            "threads": settings["threads"],
+            "timeout": timeout,
+            "images": images,
+            "trials": [
+                {
+                    "model": contestant.name,
+                    "place": place,
+                    "spec": _spec(plan, contestant, seed, folder),
+                    "environment": contestant.environment,
+                    "refused": _refused(run, contestant),
+                }
+                for place, contestant in enumerate(order, 1)
+            ],
+        }
+
+
+def _refused(run: records.Run, contestant: Contestant) -> str | None:
+    """Return why a class is not trained: it is another network."""
+    proof, about = run["sameness"], run["contestants"][contestant.name]
+    verdict = proof["models"][contestant.name] if proof else None
+    if verdict is None or verdict["passed"] is not False or about["different"]:
+        return None
+    error = "not trained, for it is not the same network"
+    if contestant.foreign:
+        error += "; --allow-different compares it all the same"
+    return error
+
+
+def _spec(plan: Plan, contestant: Contestant, seed: int, folder: Path) -> TrialSpec:
+    """Return what the process of a trial is told; it may keep files in `folder`.
+
+    The first seed of one model leaves what report.html shows of the inside.
+    """
+    settings = plan.settings
+    checkpoint = results.checkpoint(folder, contestant.name, seed).resolve()
+    shown = seed == 0 and contestant.name == _looked_into(plan)
+    return {
+        **contestant.spec(),
+        "folder": str(plan.dataset.folder),
+        "train_size": settings["train_size"],
+        "test_size": settings["test_size"],
+        "seed": seed,
+        "parameters": constructor(settings)
+        | plan.network["sizes"]
+        | contestant.parameters,
+        "checkpoint": None if contestant.foreign else str(checkpoint),
+        "inside": str(folder.resolve() / results.INSIDE) if shown else None,
+    }
+
+
 def _looked_into(plan: Plan) -> str | None:
     """Return the model of which report.html shows the inside: one of our classes."""
     ours = [c.name for c in plan.contestants if not c.foreign]
     reference = plan.settings["reference"]
     return reference if reference in ours else next(iter(ours), None)
-
-
-def _refused(contestant: Contestant, seed: int) -> records.Trial:
-    """Return a failed trial, of a class that is another network."""
-    error = "not trained, for it is not the same network"
-    if contestant.foreign:
-        error += "; --allow-different compares it all the same"
-    return {
-        "model": contestant.name,
-        "seed": seed,
-        "status": "failed",
-        "error": error,
-    }
-
-
-def _try(
-    plan: Plan,
-    contestant: Contestant,
-    seed: int,
-    live: Live,
-    timeout: float | None,
-    folder: Path,
-) -> records.Trial:
-    """Return one trial, run in a process of its own, which may keep files in `folder`.
-
-    The first seed of one model leaves what report.html shows of the inside.
-    """
-    checkpoint = results.checkpoint(folder, contestant.name, seed)
-    checkpoint.parent.mkdir(exist_ok=True)
-    shown = seed == 0 and contestant.name == _looked_into(plan)
-    numbers: Any = {}
-
-    def ended(ending: process.Ending) -> dict[str, Any]:
-        about = {"model": contestant.name, "seed": seed}
-        return about | {"status": ending.status, "error": ending.error}
-
-    def on_event(event: process.Event) -> None:
-        kind, values = event["event"], {k: v for k, v in event.items() if k != "event"}
-        try:
-            if kind == "epoch":
-                check(values, Epoch, kind)
-                live.epoch(contestant.name, seed, cast(Epoch, values))
-            elif kind == "result":
-                check(values | ended(process.Ending("ok")), records.Trial, kind)
-                numbers.update(values)
-        except ValueError as error:
-            raise process.BadEvent(
-                f"said something that is no event: {error}"
-            ) from None
-
-    live.started(contestant.name, seed)
-    spec: TrialSpec = {
-        **contestant.spec(),
-        "folder": str(plan.dataset.folder),
-        "train_size": plan.settings["train_size"],
-        "test_size": plan.settings["test_size"],
-        "seed": seed,
-        "parameters": constructor(plan.settings)
-        | plan.network["sizes"]
-        | contestant.parameters,
-        "checkpoint": None if contestant.foreign else str(checkpoint.resolve()),
-        "inside": str(folder.resolve() / results.INSIDE) if shown else None,
-    }
-    ending = process.run(
-        "comparison.processes.trial",
-        spec,
-        threads=plan.settings["threads"],
-        on_event=on_event,
-        timeout=timeout,
-        environment=contestant.environment,
-    )
-    trial: Any = ended(ending) | numbers | ended(ending)  # in this order in the file
-    return trial

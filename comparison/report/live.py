@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from comparison import records
 from comparison.processes.trial import Epoch
+from data.text import counted
 
 
 class Live:
@@ -88,6 +89,19 @@ class Live:
         task = self.progress.tasks[self.tasks[model]]
         self.progress.update(task.id, state="done" if task.finished else state)
         self._say(f"{model} seed {seed}: {text}")
+
+    def handed_out(self, rounds: int) -> None:
+        """Say that rounds are run elsewhere."""
+        for task in self.tasks.values():
+            if not self.progress.tasks[task].finished:
+                self.progress.update(task, state="waiting")
+        self._say(f"{counted(rounds, 'round')} handed out")
+
+    def whole(self, model: str, seed: int, trial: records.Trial, epochs: int) -> None:
+        """Show a trial that has come back, with all its epochs."""
+        if trial["status"] == "ok":
+            self.progress.update(self.tasks[model], advance=epochs)
+        self.ended(model, seed, trial)
 
     def _add(self, model: str, total: int) -> TaskID:
         blank: dict[str, Any] = dict.fromkeys(("loss", "accuracy", "speed", "left"), "")

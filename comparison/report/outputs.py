@@ -41,8 +41,11 @@ def markdown(run: records.Run) -> str:
     ]
     parts = [
         f"{_capital(_markdown(sentences.proof(run)[1]))}.",
-        markdown_table(tables.speed(run)),
-        markdown_table(tables.cost(run)),
+        *(
+            markdown_table(table)
+            for table in (tables.speed(run), tables.by_kind(run), tables.cost(run))
+            if table
+        ),
         "Medians, in brackets a 95 % interval, in parentheses smallest and largest.",
         "\n".join(said),
         *(f"- **{_markdown(problem)}**" for problem in sentences.problems(run)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from comparison import network, records
 from comparison.explanation import CLASSES, IMAGE_SHAPE
-from comparison.report.tables import MARK
+from comparison.report.tables import MARK, kinds
 from comparison.settings import RECIPE, Settings, in_words
 from comparison.statistics.significance import MIN_ROUNDS
 from data.text import counted, printable
@@ -32,12 +32,18 @@ def conditions(run: records.Run) -> dict[str, str]:
         "ratios": claim(run),
         "columns": columns(settings),
         "training acc.": training(run),
-        "machine": f"{env['cpu']}, {gpu}{in_words(settings, 'run')}{_kernel(run)}",
+        "machine": f"{_machines(run)}, {gpu}{in_words(settings, 'run')}{_kernel(run)}",
         "packages": f"Python {env['python']}, {', '.join(packages)}",
     }
     if engines := _engines(run):
         said["engines"] = engines
     return {label: printable(text, LONGEST) for label, text in said.items() if text}
+
+
+def _machines(run: records.Run) -> str:
+    """Return on which processors the rounds were run, and on whose machines."""
+    found = [f"{cpu} ({', '.join(sorted(h))})" for cpu, h in kinds(run).items()]
+    return " and ".join(found) or run["environment"]["cpu"]
 
 
 def _kernel(run: records.Run) -> str:

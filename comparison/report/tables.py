@@ -7,6 +7,8 @@ from typing import Any
 from comparison import records
 from comparison.explanation import LayerSizes
 from comparison.records import Measure
+from comparison.statistics import significance
+from comparison.statistics.summary import SPEEDS
 
 PARTS: dict[str, Measure] = {  # of a trial's time, by the header of their column
     "import s": "import_seconds",
@@ -50,25 +52,60 @@ class Table:
 
 
 def speed(run: records.Run) -> Table:
-    """Return accuracy and speed, with ratios to the reference."""
+    """Return accuracy and speed, with ratios to the reference.
+
+    Where machines of several kinds ran the rounds, no one speed is any of theirs.
+    """
     views = run["settings"]["test_augment"]
     header = ["model", "test acc.", *(["plain acc."] if views else [])]
     header += ["train img/s", "ratio", "predict img/s", "ratio"]
-    rows = []
+    rows, several = [], len(kinds(run)) > 1
     for model, row in run["summary"].items():
         cells = [name(run, model)]
         if row["trials"]:
             cells.append(_cell(row["test_accuracy"], "{:.2%}"))
             if views:
                 cells.append(_cell(row.get("test_accuracy_plain"), "{:.2%}"))
+            absolute = [None if several else row.get(speed) for speed in SPEEDS]
             cells += [
-                _cell(row["train_images_per_second"], "{:,.0f}"),
+                _cell(absolute[0], "{:,.0f}"),
                 _ratio(run, model, "train_images_per_second"),
-                _cell(row["predict_images_per_second"], "{:,.0f}"),
+                _cell(absolute[1], "{:,.0f}"),
                 _ratio(run, model, "predict_images_per_second"),
             ]
         rows.append(_filled(cells, header))
     return Table(header, rows)
+
+
+def kinds(run: records.Run) -> dict[str, set[str]]:
+    """Return the processors of the machines that ran rounds, and whose they are."""
+    found: dict[str, set[str]] = {}
+    for trial in run["trials"]:
+        if node := trial.get("node"):
+            found.setdefault(node["cpu"], set()).add(node["host"])
+    return dict(sorted(found.items()))
+
+
+def by_kind(run: records.Run) -> Table | None:
+    """Return the training speeds on each kind of machine, where there are several."""
+    cpus = list(kinds(run))
+    if len(cpus) < 2:
+        return None
+    rows = []
+    for model in run["summary"]:
+        cells = []
+        for cpu in cpus:
+            speeds = [
+                trial["images_per_second"]["train"]
+                for trial in run["trials"]
+                if trial["model"] == model
+                and trial["status"] == "ok"
+                and trial["node"]["cpu"] == cpu
+            ]
+            spread = significance.spread(speeds) if speeds else None
+            cells.append(_cell(spread, "{:,.0f}"))
+        rows.append([name(run, model), *cells])
+    return Table(["model", *(f"train img/s on {cpu}" for cpu in cpus)], rows)
 
 
 def cost(run: records.Run) -> Table:

@@ -28,8 +28,9 @@ def show(run: records.Run, console: Console, intervals: bool = False) -> None:
     """
     passed, sentence = sentences.proof(run)
     _say(sentence, console, style="green" if passed else "bold red")
-    for table in (tables.speed(run), tables.cost(run)):
-        show_table(table, console, intervals)
+    for table in (tables.speed(run), tables.by_kind(run), tables.cost(run)):
+        if table:
+            show_table(table, console, intervals)
     show_labelled(sentences.conditions(run), console)
     for problem in sentences.problems(run):
         _say(problem, console, style="bold red")

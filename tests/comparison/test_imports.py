@@ -22,6 +22,8 @@ ORDER = (
     "sameness",
     "statistics",
     "report",
+    "rounds",
+    "executors",
     "runner",
     "command_line",
 )

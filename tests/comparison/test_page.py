@@ -170,7 +170,7 @@ class TestWords:
     def test_none_is_left_over(self):
         used = "".join(
             path.read_text("utf-8")
-            for path in FILE.parent.iterdir()
+            for path in FILE.parents[1].rglob("*")
             if path.suffix in (".py", ".html")
         )
         begins = ("col_", "def_", "label_", "figure_", "axis_", "part_")

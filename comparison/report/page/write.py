@@ -144,6 +144,7 @@ def _run(run: records.Run, number: int, words: Words) -> dict[str, Any]:
         "passed": passed,
         "proof": said_of_proof,
         "answer": _answer(run),
+        "by_kind": tables.by_kind(run),
         "problems": list(sentences.problems(run)),
         "figures": figures.all_figures(run, words),
         "one_line": gaps
