@@ -26,6 +26,8 @@ from comparison import (
     records,
     results,
     runner,
+    series,
+    sweep,
 )
 from comparison.report import again, outputs, terminal
 from comparison.report.live import Live
@@ -50,13 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.show:
             terminal.show_again(options.show, console, options.intervals)
             return DONE
-        if options.count_only:
-            terminal.show_count(plan.contestants_of(options), console)
+        points = sweep.points(options)
+        if options.count_only or options.explain:
+            for point in points:
+                explain(point, console)
             return DONE
-        if options.explain:
-            terminal.show_network(network.choose(options), console)
-            return DONE
-        return compare(options, console)
+        if len(points) > 1 or series.is_one(options.resume):
+            return compare_all(points, options, console)
+        return compare(points[0], console)
     except (ValueError, OSError) as error:
         print(f"compare.py: {reason(error)}", file=sys.stderr)
         return WRONG_USE
@@ -65,7 +68,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return getattr(stopped, "exit_code", INTERRUPTED)
 
 
-def compare(options: Namespace, console: Console) -> int:
+def explain(options: Namespace, console: Console) -> None:
+    """Print how long the classes are, or what the network consists of."""
+    if options.count_only:
+        terminal.show_count(plan.contestants_of(options), console)
+    else:
+        terminal.show_network(network.choose(options), console)
+
+
+def compare_all(points: list[Namespace], options: Namespace, console: Console) -> int:
+    """Begin a sweep, or go on with one: each run after the other, and one table."""
+    folder = options.out or options.resume or results.new_folder(Path("runs"))
+    with results.locked(folder):
+        if not options.resume:
+            sweep.begin(points, folder)
+        codes = []
+        for name in series.names(folder):
+            if not options.quiet:
+                terminal.say(f"{folder / name}", console)
+            run_options = sweep.resumed(options, folder / name)
+            codes.append(compare(run_options, console, tables=False))
+            if codes[-1] not in (DONE, SOME_FAILED):
+                print(f"go on with all of it: --resume {folder}", file=sys.stderr)
+                return codes[-1]
+        terminal.show_sweep(folder, console, options)
+        return max(codes)
+
+
+def compare(options: Namespace, console: Console, *, tables: bool = True) -> int:
     """Begin a run, or go on with one; ValueError or OSError for what cannot be."""
     if options.resume:
         planned = plan.go_on(options, results.read(options.resume))
@@ -86,7 +116,7 @@ def compare(options: Namespace, console: Console) -> int:
                 raise ValueError(f"{folder} holds a run: name another, or --resume it.")
             results.write(folder, run)
             live = Live(console, runner.epochs_left(run), options.quiet)
-            return finish(planned, run, folder, live, executor, options)
+            return finish(planned, run, folder, live, executor, options, tables)
     finally:
         with suppress(OSError):
             folder.rmdir()  # where nothing was written
@@ -99,6 +129,7 @@ def finish(
     live: Live,
     executor: Executor | None,
     options: Namespace,
+    tables: bool,
 ) -> int:
     """Run what is missing, and print the tables; finished trials are never lost."""
     go_on = f"finished trials are kept; go on with: --resume {folder}"
@@ -115,8 +146,9 @@ def finish(
     except RuntimeError as error:  # no proof: nothing is trained, now or later
         print(f"compare.py: {reason(error)}", file=sys.stderr)
         return SOME_FAILED
-    terminal.show(run, live.console, options.intervals)
-    if not live.quiet:
+    if tables:
+        terminal.show(run, live.console, options.intervals)
+    if not live.quiet and tables:
         terminal.show_files(folder, unwritten, live.console)
     failed = [trial for trial in run["trials"] if trial["status"] == "failed"]
     return SOME_FAILED if failed else DONE

@@ -6,7 +6,7 @@ from typing import Any
 
 import networks
 from comparison import records
-from comparison.settings import flag, whole
+from comparison.settings import OneOrMore, flag, whole
 
 DEFAULT = "seed"
 SPELLED = ("filters", "hidden_units")  # sizes that have an option of their own
@@ -17,8 +17,10 @@ def add_options(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("network").add_argument
     add(
         "--network",
+        nargs="+",
+        action=OneOrMore,
         metavar="NAME",
-        help=f"{', '.join(networks.NAMES)} (default: {DEFAULT})",
+        help=f"{', '.join(networks.NAMES)} (default: {DEFAULT}); several: a run each",
     )
     add(
         "--size",

@@ -39,6 +39,8 @@ class Option:
         Reads a value, with ArgumentTypeError for a wrong one; None: by its type.
     choices : sequence of str or None
         The only values.
+    several : bool
+        More than one may be given: a run for each.
     """
 
     group: str
@@ -49,6 +51,7 @@ class Option:
     metavar: str | None = None
     read: Callable[[str], Any] | None = None
     choices: Sequence[str] | None = None
+    several: bool = False
 
 
 def whole(text: str) -> int:
@@ -85,6 +88,20 @@ def number(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number of at least 0")
     return value
+
+
+class OneOrMore(argparse.Action):
+    """Keeps one value as it is, several as a list."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Set it."""
+        setattr(namespace, self.dest, values[0] if len(values) == 1 else values)
 
 
 class Settings(TypedDict):
@@ -154,7 +171,12 @@ class Settings(TypedDict):
             caption=lambda epochs: counted(epochs, "epoch"),
         ),
     ]
-    batch_size: Annotated[int, Option("training", "images a step", 64, "batch {}")]
+    batch_size: Annotated[
+        int,
+        Option(
+            "training", "images a step", default=64, caption="batch {}", several=True
+        ),
+    ]
     learning_rate: Annotated[
         float, Option("training", "of SGD", 0.01, "learning rate {:g}")
     ]
@@ -336,6 +358,7 @@ def _arguments(name: str) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction, "help": option.help}
     if kind is bool:
         return {"action": "store_true", "help": option.help}
+    several: dict[str, Any] = {"action": OneOrMore, "nargs": "+"}
     read, metavar = _READ.get((get_args(kind) or (kind,))[0], (str, "NAME"))
     return {
         "help": f"{option.help} (default: {default})",
@@ -343,4 +366,4 @@ def _arguments(name: str) -> dict[str, Any]:
         "metavar": None if option.choices else option.metavar or metavar,
         "nargs": "+" if get_origin(kind) is list else None,
         "choices": option.choices,
-    }
+    } | (several if option.several else {})

@@ -1,5 +1,6 @@
 """What a person reads after a run, on a terminal or in a pipe."""
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,16 +9,22 @@ from rich.console import Console
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from comparison import records, results
+from comparison import records, results, series
 from comparison.contestants import Contestant
 from comparison.counting.classes import count_all
 from comparison.explanation import explain
-from comparison.report import beside, sentences, tables
+from comparison.report import beside, growth, sentences, tables
 from comparison.report.tables import Cell, Table
 from data.text import printable
 
-TITLES = ("model", "class", "layer", "kind")  # the columns that hold no numbers
-WHOLE = ("layer", "kind")  # of these, those that are never narrowed
+TITLES = (
+    "model",
+    "class",
+    "layer",
+    "kind",
+    "network",
+)  # the columns that hold no numbers
+WHOLE = ("layer", "kind", "network")  # of these, those that are never narrowed
 TITLE_WIDTH, NUMBER_WIDTH = 20, 8  # characters that are never wrapped
 
 
@@ -42,6 +49,9 @@ def show_again(
     """Print an earlier run again, or two side by side with what differs."""
     if len(folders) > 2:
         raise ValueError("--show takes one folder, or two.")
+    if len(folders) == 1 and series.is_one(folders[0]):
+        show_table(growth.table(series.read(folders[0])), console, intervals)
+        return
     runs = [results.read(folder) for folder in folders]
     if len(runs) == 1:
         show(runs[0], console, intervals)
@@ -51,6 +61,24 @@ def show_again(
         _say(f"{number}: {folder}", console)
     for difference in beside.differences(*runs):
         warn(f"DIFFERS {difference}", console)
+
+
+def show_sweep(folder: Path, console: Console, options: Namespace) -> None:
+    """Print the table of a sweep, write it and the plot, and say where."""
+    points = series.read(folder)
+    show_table(growth.table(points), console, options.intervals)
+    written = growth.write(points, folder)
+    for point in points:
+        for problem in sentences.problems(point.run):
+            _say(f"{point.name}: {problem}", console, style="bold red")
+    if not options.quiet:
+        for file in written:
+            console.print(f"{file}", highlight=False, markup=False)
+
+
+def say(sentence: str, console: Console) -> None:
+    """Print a sentence as it is."""
+    _say(sentence, console, style="bold")
 
 
 def show_files(folder: Path, unwritten: str | None, console: Console) -> None:

@@ -17,6 +17,7 @@ ORDER = (
     "explanation",
     "environment",
     "results",
+    "series",
     "counting",
     "plan",
     "sameness",
@@ -25,6 +26,7 @@ ORDER = (
     "rounds",
     "executors",
     "runner",
+    "sweep",
     "command_line",
 )
 FILES = sorted((ROOT / "comparison").rglob("*.py"))

@@ -1,0 +1,115 @@
+"""Several networks and batch sizes: a run each, one table, one plot."""
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import compare
+from comparison import results, series, sweep
+from comparison.command_line import parser
+from comparison.report import growth
+
+QUICK = ["--dataset", "digits", "--models", "skylark", "--epochs", "1", "--seeds", "1"]
+NETWORKS = ["--network", "seed", "resnet8", "--train-size", "99"]
+SWEPT = [*NETWORKS, "--batch-size", "32", "64"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A sweep over two networks and two batch sizes."""
+    place = tmp_path_factory.mktemp("sweep") / "out"
+    assert compare.main([*QUICK, *SWEPT, "--quiet", "--out", str(place)]) == 0
+    return place
+
+
+def test_every_point_is_a_run_of_its_own(folder):
+    names = ["seed-batch32", "seed-batch64", "resnet8-batch32", "resnet8-batch64"]
+    points = series.read(folder)
+    assert [point.name for point in points] == names
+    for point in points:
+        network, _, batch = point.name.partition("-batch")
+        assert point.run["network"]["name"] == network
+        assert point.run["settings"]["batch_size"] == int(batch)
+        assert len(results.done(point.run)) == 1
+        assert (folder / point.name / results.PAGE).exists()
+
+
+def test_one_table_and_one_plot(folder):
+    text = (folder / growth.TABLE).read_text("utf-8")
+    assert text.count("Skylark_CNN") == text.count("Skylark_ResNet") == 2
+    root = ET.parse(folder / growth.PLOT).getroot()
+    words = [element.text for element in root.iter() if element.tag.endswith("text")]
+    assert "multiply-adds of an image" in words
+    lines = [e for e in root.iter() if "line numpy" in (e.get("class") or "")]
+    assert len(lines) == 4  # two classes, two batch sizes
+
+
+def test_it_is_shown_again(folder, capsys):
+    assert compare.main(["--show", str(folder)]) == 0
+    assert "resnet8-batch64" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_run(folder, tmp_path, capsys):
+    """Of a sweep that was stopped in its third run."""
+    again = tmp_path / "again"
+    shutil.copytree(folder, again)
+    kept = {}
+    for place, name in enumerate(series.names(again)):
+        run = results.read(again / name)
+        if place >= 2:
+            run["trials"] = []
+            results.write(again / name, run)
+        kept[name] = run["trials"]
+    assert compare.main(["--resume", str(again), "--quiet"]) == 0
+    for name, trials in kept.items():
+        found = results.read(again / name)["trials"]
+        assert len(found) == 1
+        assert found == trials or not trials
+
+
+def test_batch_sizes_alone(tmp_path):
+    sizes = ["--batch-size", "50", "99", "--train-size", "99"]
+    assert compare.main([*QUICK, *sizes, "--quiet", "--out", str(tmp_path / "o")]) == 0
+    assert series.names(tmp_path / "o") == ["batch50", "batch99"]
+    assert "batch size" in (tmp_path / "o" / growth.PLOT).read_text("utf-8")
+
+
+def test_one_value_is_no_sweep():
+    options = parser().parse_args(["--network", "small", "--batch-size", "9"])
+    (point,) = sweep.points(options)
+    assert (point.network, point.batch_size) == ("small", 9)
+    (point,) = sweep.points(parser().parse_args([]))
+    assert point.network is None
+    assert not hasattr(point, "batch_size")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--network", "seed", "seed"], "--network has seed twice"),
+        (["--batch-size", "9", "9"], "--batch-size has 9 twice"),
+        (["--network", "seed", "nope"], "nope"),
+        (["--resume", "FOLDER", "--epochs", "3"], "takes no settings"),
+        (["--out", "FOLDER", "--network", "seed", "small"], "holds a run"),
+    ],
+)
+def test_wrong_use(options, reason, folder, tmp_path, capsys):
+    options = [str(folder) if o == "FOLDER" else o for o in options]
+    if "--resume" not in options and "--out" not in options:
+        options += ["--dataset", "digits", "--out", str(tmp_path / "out")]
+    elif "--out" in options:
+        options += ["--dataset", "digits"]
+    assert compare.main(options) == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"points": ["../x"]}', '{"points": [3]}', '{"points": 3}']
+)
+def test_a_file_that_is_not_ours(content, tmp_path, capsys):
+    (tmp_path / series.FILE).write_text(content)
+    assert compare.main(["--show", str(tmp_path)]) == 2
+    assert "sweep.json is not what compare.py writes" in capsys.readouterr().err
+    assert json.loads((tmp_path / series.FILE).read_text() or "0") is not None
