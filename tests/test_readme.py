@@ -80,6 +80,13 @@ def test_links_lead_somewhere(page):
             assert anchor[1:] in slugs, anchor
 
 
+def test_pictures_are_there():
+    for text in texts():
+        names = re.findall(r'src(?:set)?="([^"]+)"', text)
+        assert len(names) == 2
+        assert all((ROOT / name).is_file() for name in names)
+
+
 def test_usage_is_on_the_first_screen():
     lines = ENGLISH.read_text("utf-8").split("\n")
-    assert next(n for n, line in enumerate(lines) if "make compare" in line) < 20
+    assert next(n for n, line in enumerate(lines) if "make compare" in line) < 25
