@@ -12,7 +12,10 @@ from models import Skylark_CNN
 
 LONGEST = 5000  # characters of a sentence, whatever is in it
 # How a network is computed by an engine that is not what was asked for.
-ENGINES = {"shared": "layer by layer, each core with a share of the batch"}
+ENGINES = {
+    "shared": "layer by layer, each core with a share of the batch, and predicts with "
+    "norms in the kernels before them, as no other class does"
+}
 
 
 def conditions(run: records.Run) -> dict[str, str]:

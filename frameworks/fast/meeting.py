@@ -88,8 +88,12 @@ class ForkedMeeting:
         try:
             return call()
         except BaseException:
-            self.failed[0] = 1
+            self.give_up()
             raise
+
+    def give_up(self) -> None:
+        """Let nobody wait any longer."""
+        self.failed[0] = 1
 
     def _wait(self, number: int, count: int) -> None:
         """Return when all have asked for more sums than `number`."""

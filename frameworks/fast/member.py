@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.engines import PlainNet
+from frameworks.fast.folded import folded
 from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.scratch import Scratch
 from frameworks.fast.tiles import TiledConv2D
@@ -23,12 +24,14 @@ class Member:
         self, net: Sequential, meeting: Meeting | ForkedMeeting, number: int
     ) -> None:
         self.net = PlainNet(twin(net, partial(_fast, meeting, number, {})))
+        self.predicting = PlainNet(folded(self.net.net))
         self.weighted = list(self.net.net.weighted().values())
         self.meeting = meeting
 
     def run(self, x: np.ndarray, layer: str, training: bool) -> np.ndarray:
         """(n, h, w, c) -> the output of a layer, images last."""
-        return self.meeting.attend(partial(self.net.forward, x, layer, training))
+        net = self.net if training else self.predicting
+        return self.meeting.attend(partial(net.forward, x, layer, training))
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
         """(n, h, w, c) -> [logits (classes, n)], in training."""

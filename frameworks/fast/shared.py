@@ -118,7 +118,7 @@ class SharedNet:
         try:
             yield
         finally:
-            self.forked.team.close()
+            self.forked.close()
             self.forked = None
 
     def _is_large(self, images: int) -> bool:

@@ -68,3 +68,8 @@ class Forked:
     def backward(self, dlogits: np.ndarray) -> list[list[np.ndarray]]:
         """(classes, n) -> the gradients of each worker."""
         return self.team.call("backward", [dlogits[:, share] for share in self.shares])
+
+    def close(self) -> None:
+        """End the processes; one may wait at a meeting to which nobody else comes."""
+        self.meeting.give_up()
+        self.team.close()

@@ -12,7 +12,7 @@ from comparison.command_line import parser
 from comparison.report import growth
 
 QUICK = ["--dataset", "digits", "--models", "skylark", "--epochs", "1", "--seeds", "1"]
-NETWORKS = ["--network", "seed", "resnet8", "--train-size", "99"]
+NETWORKS = ["--network", "seed", "small", "--train-size", "99"]
 SWEPT = [*NETWORKS, "--batch-size", "32", "64"]
 
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_point_is_a_run_of_its_own(folder):
-    names = ["seed-batch32", "seed-batch64", "resnet8-batch32", "resnet8-batch64"]
+    names = ["seed-batch32", "seed-batch64", "small-batch32", "small-batch64"]
     points = series.read(folder)
     assert [point.name for point in points] == names
     for point in points:
@@ -38,7 +38,7 @@ def test_every_point_is_a_run_of_its_own(folder):
 
 def test_one_table_and_one_plot(folder):
     text = (folder / growth.TABLE).read_text("utf-8")
-    assert text.count("Skylark_CNN") == text.count("Skylark_ResNet") == 2
+    assert text.count("Skylark_CNN") == 4
     root = ET.parse(folder / growth.PLOT).getroot()
     words = [element.text for element in root.iter() if element.tag.endswith("text")]
     assert "multiply-adds of an image" in words
@@ -48,7 +48,7 @@ def test_one_table_and_one_plot(folder):
 
 def test_it_is_shown_again(folder, capsys):
     assert compare.main(["--show", str(folder)]) == 0
-    assert "resnet8-batch64" in capsys.readouterr().out
+    assert "small-batch64" in capsys.readouterr().out
 
 
 def test_what_is_missing_is_run(folder, tmp_path, capsys):

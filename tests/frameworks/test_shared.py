@@ -10,6 +10,7 @@ import pytest
 from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
+from frameworks.fast.folded import FoldedConv2D, folded
 from frameworks.fast.memory import Growth
 from frameworks.fast.shared import SharedNet
 from frameworks.fast.tiles import TiledConv2D
@@ -154,6 +155,48 @@ def test_two_networks_at_a_time():
 
 
 @forking
+class TestPredictions:
+    """Norms are in the kernels before them; the numbers are those of both."""
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_are_those_of_the_plain_layers(self, family):
+        net, x = network(family), batch(6)[0].transpose(3, 1, 2, 0)
+        predicting = folded(net)
+        for layer in net.layers:
+            expected = net.forward(x, training=False, last=layer)
+            found = predicting.forward(x, training=False, last=layer)
+            np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+    def test_follow_the_weights(self):
+        net, x = network(), batch(6)[0].transpose(3, 1, 2, 0)
+        predicting = folded(net)
+        before = predicting.forward(x, training=False)
+        for weight in net.weights().values():
+            weight *= 1.1
+        after = predicting.forward(x, training=False)
+        assert np.abs(after - before).max() > 0.01
+        np.testing.assert_allclose(after, net.forward(x, training=False), rtol=1e-10)
+
+    @pytest.mark.parametrize("family", ["mobilenet", "resnet", "densenet"])
+    def test_what_is_folded(self, family):
+        """DenseNet has norms that come before a convolution: they stay."""
+        leaves = [layer for _, layer in folded(network(family)).leaves()]
+        assert sum(isinstance(layer, FoldedConv2D) for layer in leaves) >= 3
+        norms = sum(isinstance(layer, BatchNorm2D) for layer in leaves)
+        assert (norms > 0) == (family == "densenet")
+
+    def test_leave_training_as_it_is(self):
+        """A prediction between two steps changes nothing of the second."""
+        x, d = batch(6)
+        first, second = (SharedNet(network("mobilenet"), 1) for _ in range(2))
+        for net in (first, second):
+            step(net, x, d)
+        second.forward(x)
+        expected, found = step(first, x, d), step(second, x, d)
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, name)
+
+
 class TestProcesses:
     """Forked workers meet in shared memory; they give the bits of threads."""
 
@@ -239,6 +282,21 @@ class TestProcesses:
             "Skylark_ResNet(blocks=(1,), width=8, **settings).fit(X, y)\n"
         )
         stopped(code)
+
+    def test_ctrl_c_before_this_one_comes_to_the_norm(self):
+        """The other waits there, and this process waits until it has ended."""
+        net = SharedNet(network(), 2)
+
+        def interrupted(x):
+            raise KeyboardInterrupt
+
+        def fit():
+            with net.processes(images=1):
+                net.forked.team.workers[0].forward = interrupted
+                step(net, *batch(6))
+
+        with pytest.raises(KeyboardInterrupt):
+            fit()
 
     def test_their_memory_is_counted(self):
         before = Growth.total
