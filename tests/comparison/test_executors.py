@@ -167,12 +167,6 @@ class TestTheSameNumbers:
         assert done.returncode == 0, done.stderr
         assert whole(tmp_path / "out", 2, 2) == local
 
-    def test_any_executor(self, local, tmp_path):
-        name = "concurrent.futures:ThreadPoolExecutor"
-        options = [*ONE, *ENGINES, "--seeds", 2, "--executor", name]
-        assert run_all(*options, "--out", tmp_path / "out").returncode == 0
-        assert whole(tmp_path / "out", 2, 2) == local
-
     def test_a_round_that_is_not_whole_is_run_again_whole(
         self, local, local_folder, tmp_path
     ):

@@ -302,6 +302,11 @@ class TestTwoRuns:
         assert "not paired in time" in text
         assert "different machines, or with different software: cpu." in text
         assert '<b class="differs">settings.epochs</b></th><td>2</td><td>9</td>' in text
+        heads = re.findall(r'<th scope="col">([^<]+)</th>', text)
+        assert [h for h in heads if "img/s" in h][:2] == [
+            "train img/s 1",
+            "train img/s 2",
+        ]
         again = write.page([first, first], [folder, folder])
         assert "different machines" not in again
         assert "Nothing: both runs" in again

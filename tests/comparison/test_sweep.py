@@ -10,6 +10,7 @@ import compare
 from comparison import results, series, sweep
 from comparison.command_line import parser
 from comparison.report import growth
+from tests.comparison.test_outputs import made_up
 
 QUICK = ["--dataset", "digits", "--models", "skylark", "--epochs", "1", "--seeds", "1"]
 NETWORKS = ["--network", "seed", "small", "--train-size", "99"]
@@ -69,11 +70,21 @@ def test_what_is_missing_is_run(folder, tmp_path, capsys):
         assert found == trials or not trials
 
 
-def test_batch_sizes_alone(tmp_path):
-    sizes = ["--batch-size", "50", "99", "--train-size", "99"]
-    assert compare.main([*QUICK, *sizes, "--quiet", "--out", str(tmp_path / "o")]) == 0
-    assert series.names(tmp_path / "o") == ["batch50", "batch99"]
-    assert "batch size" in (tmp_path / "o" / growth.PLOT).read_text("utf-8")
+def test_over_batch_sizes_alone():
+    """Twice as fast is as far up at 64 as at 32: the axes are logarithmic."""
+    points = []
+    for number, size in enumerate((32, 64, 128)):
+        run = made_up(1, speeds=(100.0 * 2**number,) * 3)
+        run["settings"]["batch_size"] = size
+        points.append(series.Point(f"batch{size}", run))
+    root = ET.fromstring(growth.plot(points))
+    assert "batch size" in [element.text for element in root.iter()]
+    (line,) = [e for e in root.iter() if e.get("class") == "line numpy"]
+    (x, y), *others = [map(float, p.split(",")) for p in line.get("points").split()]
+    (x1, y1), (x2, y2) = map(tuple, others)
+    assert x1 - x == pytest.approx(x2 - x1, abs=0.2)
+    assert y1 - y == pytest.approx(y2 - y1, abs=0.2)
+    assert y2 < y1 < y
 
 
 def test_one_value_is_no_sweep():

@@ -34,6 +34,7 @@ COST = {
     "with_own": "+ own",
 }
 DEFINITION = {"with_own": "lines"}  # where a column has that of another
+MACHINE = ("python", "os", "cpu", "cores", "gpu", "packages")  # of the environment
 LONGEST = 400  # characters of a setting
 
 
@@ -84,6 +85,7 @@ def page(
         script_hash=_hash(script),
         sections=_sections(alone),
         runs=shown,
+        beside=None if alone else beside.table(*runs),
         banners=[] if alone else list(_banners(runs, words)),
         differences=None if alone else list(_differences(runs)),
         sources=_sources(run, words) if alone else None,
@@ -265,6 +267,6 @@ def _banners(runs: Sequence[records.Run], words: Words) -> Iterator[str]:
     """Yield why speeds of two runs are not to be compared."""
     yield words["not_paired"]
     first, second = (run["environment"] for run in runs)
-    names = [name for name in first if first.get(name) != second.get(name)]
+    names = [name for name in MACHINE if first.get(name) != second.get(name)]
     if names:
         yield words["other_machine"].format(names=", ".join(names))
