@@ -19,6 +19,7 @@ from comparison import results
 from comparison.processes import inside
 from comparison.report.page import figures, pictures, write
 from comparison.report.page.words import FILE, LANGUAGES, Words
+from comparison.statistics.significance import MIN_ROUNDS
 from models import MODELS, Skylark_CNN
 from tests.comparison.test_outputs import made_up
 
@@ -166,6 +167,11 @@ class TestWords:
             assert entry.keys() == set(LANGUAGES), name
             filled = [sorted(re.findall(r"{\w+}", text)) for text in entry.values()]
             assert filled[0] == filled[1], name
+
+    def test_how_many_seeds_a_difference_takes(self):
+        assert MIN_ROUNDS == 3
+        assert "three seeds" in Words("en")["def_ratio"]
+        assert "三个种子" in Words("zh")["def_ratio"]
 
     def test_none_is_left_over(self):
         used = "".join(
