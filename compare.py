@@ -148,8 +148,8 @@ def finish(
         return SOME_FAILED
     if tables:
         terminal.show(run, live.console, options.intervals)
-    if not live.quiet and tables:
-        terminal.show_files(folder, unwritten, live.console)
+        if not live.quiet:
+            terminal.show_files(folder, unwritten, live.console)
     failed = [trial for trial in run["trials"] if trial["status"] == "failed"]
     return SOME_FAILED if failed else DONE
 

@@ -32,6 +32,12 @@ def parser() -> ArgumentParser:
         metavar="DIR",
         help="print an older run, or two side by side",
     )
+    task("--count-only", action="store_true", help="print how long the classes are")
+    task(
+        "--explain",
+        action="store_true",
+        help="print the network's layers: output shapes, parameters, multiply-adds",
+    )
     page = parser.add_argument_group("page").add_argument
     page("--html", type=Path, metavar="FILE", help="with --show: write a page instead")
     page(
@@ -45,12 +51,6 @@ def parser() -> ArgumentParser:
         choices=LANGUAGES,
         default=LANGUAGES[0],
         help="of report.html and figures (default: %(default)s)",
-    )
-    task("--count-only", action="store_true", help="print how long the classes are")
-    task(
-        "--explain",
-        action="store_true",
-        help="print the network's layers: output shapes, parameters, multiply-adds",
     )
     parser.add_argument(
         "--executor",

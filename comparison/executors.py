@@ -9,11 +9,12 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 LOCAL = "local"
+HOW = "local, dask:ADDRESS, dask:, slurm:OPTIONS or module:function"
 ANSWER = 5  # seconds in which a scheduler must answer
 JOBS = "jobs"  # below a run's folder
 MOST_JOBS = 1000  # that are waited for at the same time
@@ -46,23 +47,17 @@ def opened(name: str, folder: Path) -> Iterator[Executor | None]:
     if not colon:
         raise NoExecutor(f"--executor {name} is not {HOW}.")
     opening = {"dask": _dask, "slurm": _slurm}.get(kind, _own(kind))
-    try:
-        manager = opening(rest, folder)
-        executor = manager.__enter__()
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("distributed", "dask", "submitit"):
-            raise NoExecutor(f"--executor {name}: {missing}") from None
-        raise NoExecutor(
-            f"--executor {kind} needs the package {missing.name}: "
-            "pip install -r requirements-cluster.txt"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            executor = stack.enter_context(opening(rest, folder))
+        except ModuleNotFoundError as missing:
+            if missing.name not in ("distributed", "dask", "submitit"):
+                raise NoExecutor(f"--executor {name}: {missing}") from None
+            raise NoExecutor(
+                f"--executor {kind} needs the package {missing.name}: "
+                "pip install -r requirements-cluster.txt"
+            ) from None
         yield executor
-    finally:
-        manager.__exit__(None, None, None)
-
-
-HOW = "local, dask:ADDRESS, dask:, slurm:OPTIONS or module:function"
 
 
 @contextmanager

@@ -167,6 +167,13 @@ def remove_checkpoint(folder: Path, model: str, seed: int) -> None:
         (folder / CHECKPOINTS).rmdir()
 
 
+def looked_into(run: "records.Run") -> str | None:
+    """Return the model that leaves `inside.npz`: the reference, or a class of ours."""
+    ours = [name for name, c in run["contestants"].items() if not c["as_written"]]
+    reference = run["settings"]["reference"]
+    return reference if reference in ours else next(iter(ours), None)
+
+
 def done(run: "records.Run") -> set[tuple[str, int]]:
     """Return (model, seed) of the trials that need not be run again."""
     return {

@@ -259,7 +259,7 @@ def _rounds(
                 {
                     "model": contestant.name,
                     "place": place,
-                    "spec": _spec(plan, contestant, seed, folder),
+                    "spec": _spec(plan, run, contestant, seed, folder),
                     "environment": contestant.environment,
                     "refused": _refused(run, contestant),
                 }
@@ -280,14 +280,16 @@ def _refused(run: records.Run, contestant: Contestant) -> str | None:
     return error
 
 
-def _spec(plan: Plan, contestant: Contestant, seed: int, folder: Path) -> TrialSpec:
+def _spec(
+    plan: Plan, run: records.Run, contestant: Contestant, seed: int, folder: Path
+) -> TrialSpec:
     """Return what the process of a trial is told; it may keep files in `folder`.
 
     The first seed of one model leaves what report.html shows of the inside.
     """
     settings = plan.settings
     checkpoint = results.checkpoint(folder, contestant.name, seed).resolve()
-    shown = seed == 0 and contestant.name == _looked_into(plan)
+    shown = seed == 0 and contestant.name == results.looked_into(run)
     return {
         **contestant.spec(),
         "folder": str(plan.dataset.folder),
@@ -300,10 +302,3 @@ def _spec(plan: Plan, contestant: Contestant, seed: int, folder: Path) -> TrialS
         "checkpoint": None if contestant.foreign else str(checkpoint),
         "inside": str(folder.resolve() / results.INSIDE) if shown else None,
     }
-
-
-def _looked_into(plan: Plan) -> str | None:
-    """Return the model of which report.html shows the inside: one of our classes."""
-    ours = [c.name for c in plan.contestants if not c.foreign]
-    reference = plan.settings["reference"]
-    return reference if reference in ours else next(iter(ours), None)

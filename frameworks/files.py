@@ -16,14 +16,18 @@ NOT_OURS = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], about: dict) -> None:
+    """Write named arrays, and what is said about them, in one step."""
+    safetensors = load("safetensors.numpy")
+    text = json.dumps(about)
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_whole(path, safetensors.save(whole, {"skylark": text}))
+
+
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and rename it: it is whole, or the old one.
 
     A link stays a link, to the new file; what is no file, as a device, is written to.
     """
-    safetensors = load("safetensors.numpy")
-    text = json.dumps(about)
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    content = safetensors.save(whole, {"skylark": text})
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         path.write_bytes(content)
         return

@@ -1,11 +1,12 @@
 """What a trained network sees: kept once a run, for report.html."""
 
-import os
-import uuid
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from frameworks.files import write_whole
 
 MAPS = 16  # of each layer
 PIXELS = 64  # of a map, along each side at the most
@@ -65,10 +66,6 @@ def look(model: Any, X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
 
 def write(path: Path, kept: dict[str, np.ndarray]) -> None:
     """Write the file in one step: it is whole, or there is none."""
-    beside = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with beside.open("xb") as file:
-            np.savez_compressed(file, **kept)  # type: ignore[arg-type]
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.savez_compressed(content, **kept)  # type: ignore[arg-type]
+    write_whole(path, content.getvalue())

@@ -17,13 +17,8 @@ from comparison.report import beside, growth, sentences, tables
 from comparison.report.tables import Cell, Table
 from data.text import printable
 
-TITLES = (
-    "model",
-    "class",
-    "layer",
-    "kind",
-    "network",
-)  # the columns that hold no numbers
+# The columns that hold no numbers
+TITLES = ("model", "class", "layer", "kind", "network")
 WHOLE = ("layer", "kind", "network")  # of these, those that are never narrowed
 TITLE_WIDTH, NUMBER_WIDTH = 20, 8  # characters that are never wrapped
 

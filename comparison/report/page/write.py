@@ -93,7 +93,7 @@ def page(
         inside=inside,
         inside_whose=_whose(run, words),
         layers=_layers(run) if alone else None,
-        defined=_defined(runs),
+        defined=_defined(shown),
         count_title=definition,
         count_definition=code["definition"],
         version=run["version"],
@@ -197,9 +197,9 @@ def _answer(run: records.Run) -> dict[str, Any]:
     }
 
 
-def _defined(runs: Sequence[records.Run]) -> list[str]:
+def _defined(shown: Sequence[dict[str, Any]]) -> list[str]:
     """Return the numbers that have a definition, in the order of the columns."""
-    keys = [key for run in runs for key in _answer(run)["columns"]]
+    keys = [key for run in shown for key in run["answer"]["columns"]]
     return list(dict.fromkeys(key for key in keys if key not in DEFINITION))
 
 
@@ -231,9 +231,7 @@ def _sources(run: records.Run, words: Words) -> sources.Sources | str:
 
 def _whose(run: records.Run, words: Words) -> str:
     """Return whose inside is shown: the model that the runner has looked into."""
-    ours = [m for m, c in run["contestants"].items() if not c["as_written"]]
-    reference = run["settings"]["reference"]
-    model = reference if reference in ours else next(iter(ours), reference)
+    model = results.looked_into(run) or run["settings"]["reference"]
     title = printable(run["contestants"][model]["title"])
     proved = run["sameness"]
     bound = proved and proved["passed"] and proved["limits"].get("outputs_max_rel")
