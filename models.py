@@ -159,6 +159,8 @@ class Keras_CNN(CNN, ImageClassifier):
                 steps_per_execution=1 if keras.config.backend() == "torch" else 32,
                 jit_compile=False,  # XLA is slower for convolutions on a CPU
             )
+            # Otherwise the first step is traced twice: once to make the velocities
+            self.net_.optimizer.build(self.net_.trainable_variables)
         # "stage1-block1-norm1/moving_mean" -> "stage1.block1.norm1.mean"
         self.weights_ = unique(
             (re.sub("/(moving_)?|-", ".", weight.path), weight)
@@ -362,10 +364,12 @@ class TF_CNN(CNN, ImageClassifier):
             for name, weight in self.trained_.items()
         }
         self.rate_ = tf.Variable(self.learning_rate, dtype=self.dtype_)
-        # There is nothing to translate: no `if` or loop depends on a tensor.
-        options = {"reduce_retracing": True, "autograph": False}
-        self.graph_step_ = tf.function(self.train_step, **options)
-        self.graph_forward_ = tf.function(self.forward, **options)
+        # One graph for batches of any length. There is nothing to translate: no `if`
+        # or loop depends on a tensor.
+        x = tf.TensorSpec((None, *self.image_shape_), self.dtype_)
+        y, w = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], self.dtype_)
+        self.graph_step_ = tf.function(self.train_step, [x, y, w], autograph=False)
+        self.graph_forward_ = tf.function(self.forward, [x], autograph=False)
 
     def forward(self, x, layer="output", training=False):
         layers = self.network(x, training)

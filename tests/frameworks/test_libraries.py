@@ -1,5 +1,6 @@
-"""What a scope sets for a library, it sets back."""
+"""What a scope sets for a library, it sets back; and what a library does once."""
 
+import numpy as np
 import pytest
 
 from frameworks.libraries import LIBRARIES
@@ -29,3 +30,22 @@ def test_float32_is_float32_in_a_scope(Model):
     with library.scope("cpu"):
         assert read(name) == exact
     assert read(name) == before
+
+
+@pytest.mark.parametrize("Model", model_params("keras", "tf"))
+def test_a_step_is_traced_once(Model, monkeypatch):
+    """Whatever the length of a batch: tracing a deep network takes seconds."""
+    if Model.framework == "keras":
+        import keras
+
+        owner = keras.Model
+    else:
+        owner = Model
+    traced, step = [], owner.train_step
+    monkeypatch.setattr(
+        owner, "train_step", lambda *given: traced.append(given) or step(*given)
+    )
+    X, y = np.zeros((90, 8, 8, 3), np.uint8), np.arange(90) % 3
+    model = Model(epochs=3, batch_size=64).fit(X, y)
+    model.partial_fit(X[:7], y[:7])
+    assert len(traced) == 1
