@@ -1,9 +1,9 @@
 // Opens a page from file:// in Chromium and says, as JSON, what a reader would meet.
-// node look.js CHROMIUM PAGE
+// node look.js CHROMIUM PAGE WIDTH ...
 const fs = require("fs");
 const { chromium } = require("playwright-core");
 
-const [executablePath, file] = process.argv.slice(2);
+const [executablePath, file, ...widths] = process.argv.slice(2);
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const said = { console: [], requests: [], overflow: [], violations: [], figures: {} };
 
@@ -27,7 +27,7 @@ async function shown(page) {
   const args = ["--no-sandbox", "--disable-gpu"];
   const browser = await chromium.launch({ executablePath, args });
   for (const colorScheme of ["light", "dark"]) {
-    for (const width of [375, 768, 1280, 1920]) {
+    for (const width of widths.map(Number)) {
       const viewport = { width, height: 900 };
       const context = await browser.newContext({ viewport, colorScheme, bypassCSP: true });
       const page = await context.newPage();

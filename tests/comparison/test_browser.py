@@ -12,6 +12,7 @@ from tests.comparison.test_page import folder, four  # noqa: F401, they are fixt
 
 BROWSER = ROOT / "tests" / "browser"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+WIDTHS = {"en": (375, 768, 1280, 1920), "zh": (375,)}  # pixels
 
 
 @pytest.fixture(scope="module", params=["en", "zh"])
@@ -30,7 +31,7 @@ def seen(request, four, folder, tmp_path_factory):  # noqa: F811
     page = place / "report.html"
     page.write_text(write.page([four], [folder], request.param), "utf-8")
     done = subprocess.run(
-        ["node", "look.js", chromium, page],
+        ["node", "look.js", chromium, page, *map(str, WIDTHS[request.param])],
         cwd=place,
         capture_output=True,
         text=True,
@@ -46,7 +47,6 @@ def test_it_loads_without_a_word_and_asks_for_nothing(seen):
 
 
 def test_it_never_scrolls_sideways(seen):
-    """At 375, 768, 1280 and 1920 pixels."""
     assert seen["overflow"] == []
 
 

@@ -27,7 +27,9 @@ from tests.comparison.test_outputs import made_up
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 ONE = ["--dataset", "digits", "--models", "skylark", "--epochs", "2", "--threads", "1"]
-KILLS = int(os.environ.get("SKYLARK_KILLS", 10))  # 50 by hand take 3 minutes
+# How long Dask waits for a scheduler that is lost; 30 seconds otherwise.
+SECONDS_LOST = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
+KILLS = int(os.environ.get("SKYLARK_KILLS", 6))  # 50 by hand take 3 minutes
 
 
 def command(*options):
@@ -239,7 +241,7 @@ class TestFaults:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", SECONDS_LOST: "3"},
         )
         for line in run.stdout:
             if line.startswith("skylark seed"):

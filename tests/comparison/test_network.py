@@ -139,10 +139,9 @@ def test_a_pages_classes_are_counted():
 
 
 @pytest.mark.torch
-@pytest.mark.tf
 def test_a_deep_network_is_compared(tmp_path):
     """A user's own class of the same family gets the network's sizes too."""
-    models = ["--models", "skylark", "torch", "tf", f"{own}:DeepSubclass"]
+    models = ["--models", "skylark", "torch", f"{own}:DeepSubclass"]
     done = compare(*QUICK, *TINY, *models, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     run = results.read(tmp_path / "out")
@@ -154,7 +153,7 @@ def test_a_deep_network_is_compared(tmp_path):
     assert run["sameness"]["passed"]
     # Those that are trained: running statistics, 336 numbers more, are not.
     assert {trial["parameters"] for trial in run["trials"]} == {19_810}
-    for line in ("Torch_ResNet", "TF_ResNet", "resnet: blocks 1, 1, 1, width"):
+    for line in ("Torch_ResNet", "resnet: blocks 1, 1, 1, width"):
         assert line in " ".join(done.stdout.split())
     for options, code in ((["--size", "width=8"], 0), (["--size", "width=3"], 2)):
         assert compare("--resume", tmp_path / "out", *options).returncode == code

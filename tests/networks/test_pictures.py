@@ -21,12 +21,10 @@ def test_blocks_are_drawn_as_they_are():
 
 
 def test_tables_of_sizes_and_lengths_are_of_today():
+    tables = {"sizes": families.sizes(), "lengths": families.lengths()}
     for name in ("networks.md", "networks.zh-CN.md"):
         text = (ROOT / "docs" / name).read_text("utf-8")
-        for block, table in (
-            ("sizes", families.sizes()),
-            ("lengths", families.lengths()),
-        ):
+        for block, table in tables.items():
             again = replace_block(text, f"table:{block}", markdown_table(table))
             assert again == text, "python -m benchmarks.families --pages docs/networks*"
 
