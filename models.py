@@ -16,7 +16,7 @@ from math import prod
 
 import numpy as np
 
-from frameworks import engines
+from frameworks import engines, muon
 from frameworks.base import ImageClassifier
 from frameworks.cnn import CNN
 from frameworks.floatx import floatx
@@ -73,7 +73,7 @@ class Skylark_CNN(CNN, ImageClassifier):
         self.net_ = engines.start(
             self.engine_, self.layers_, self.image_shape_, self.n_jobs_
         )
-        self.optimizer_ = SGD(
+        self.optimizer_ = muon.optimizer(self, SGD)(
             self.layers_.weighted().values(),
             learning_rate=self.learning_rate,
             momentum=self.momentum,
@@ -146,7 +146,7 @@ class Keras_CNN(CNN, ImageClassifier):
                     if decays(weight.name):
                         weight.regularizer = lambda k: half * keras.ops.sum(k * k)
             self.net_.compile(
-                keras.optimizers.SGD(
+                muon.optimizer(self, keras.optimizers.SGD)(
                     self.learning_rate,
                     np.float64(self.momentum),  # it would round a Python float
                     nesterov=self.nesterov,
@@ -271,7 +271,7 @@ class Torch_CNN(CNN, ImageClassifier):
         self.weights_ = unique(named)
         kernels = [p for p in self.net_.parameters() if p.ndim > 1]
         others = [p for p in self.net_.parameters() if p.ndim == 1]
-        self.optimizer_ = torch.optim.SGD(
+        self.optimizer_ = muon.optimizer(self, torch.optim.SGD)(
             [
                 {"params": kernels, "weight_decay": self.weight_decay},
                 {"params": others},
@@ -364,8 +364,7 @@ class TF_CNN(CNN, ImageClassifier):
             for name, weight in self.trained_.items()
         }
         self.rate_ = tf.Variable(self.learning_rate, dtype=self.dtype_)
-        # One graph for batches of any length. There is nothing to translate: no `if`
-        # or loop depends on a tensor.
+        # For batches of any length; no `if` or loop depends on a tensor
         x = tf.TensorSpec((None, *self.image_shape_), self.dtype_)
         y, w = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], self.dtype_)
         self.graph_step_ = tf.function(self.train_step, [x, y, w], autograph=False)
@@ -395,6 +394,8 @@ class TF_CNN(CNN, ImageClassifier):
             step = self.rate_ * grad
             velocity.assign(self.momentum * velocity - step)
             ahead = self.momentum * velocity - step if self.nesterov else velocity
+            if self.muon:
+                ahead = muon.optimizer(self)(weight, ahead, self.rate_)
             weight.assign_add(ahead)
         correct = tf.argmax(logits, 1) == y
         return loss, tf.reduce_mean(tf.cast(correct, tf.float64))

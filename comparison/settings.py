@@ -214,6 +214,9 @@ class Settings(TypedDict):
     nesterov: Annotated[
         bool, Option(RECIPE, "look ahead along the velocity", False, "Nesterov")
     ]
+    muon: Annotated[
+        bool, Option(RECIPE, "make steps of convolutions orthogonal", False, "Muon")
+    ]
     weight_decay: Annotated[
         float, Option(RECIPE, "of kernels (L2)", 0.0, "weight decay {:g}")
     ]

@@ -71,6 +71,10 @@ class ImageClassifier(
     nesterov : bool, default=False
         weight += momentum v - learning_rate gradient instead, with the new v: a look
         ahead along the velocity (Sutskever et al. 2013).
+    muon : bool, default=False
+        The step of a convolution's kernel is made orthogonal, as a matrix of inputs and
+        filters, and as long as the kernel times the learning rate; the kernel keeps its
+        length. Other weights move as ever (Jordan et al. 2024; frameworks/muon.py).
     schedule : {"constant", "cosine", "one_cycle"}, default="constant"
         How the learning rate, `learning_rate` at its highest, changes over the steps of
         `fit`: not at all, along half a cosine to 0, or up and down on straight lines.
@@ -160,6 +164,7 @@ class ImageClassifier(
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterov": ["boolean"],
+        "muon": ["boolean"],
         "schedule": [StrOptions(set(schedules.SCHEDULES))],
         "warmup": [Interval(Real, 0, 1, closed="both"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -191,6 +196,7 @@ class ImageClassifier(
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         nesterov: bool = False,
+        muon: bool = False,
         schedule: str = "constant",
         warmup: float | None = None,
         weight_decay: float = 0.0,
@@ -219,6 +225,7 @@ class ImageClassifier(
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.nesterov = nesterov
+        self.muon = muon
         self.schedule = schedule
         self.warmup = warmup
         self.weight_decay = weight_decay

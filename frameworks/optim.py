@@ -45,4 +45,9 @@ class SGD:
             step = self.learning_rate * gradient
             velocity *= self.momentum
             velocity -= step
-            weight += self.momentum * velocity - step if self.nesterov else velocity
+            ahead = self.momentum * velocity - step if self.nesterov else velocity
+            self.move(weight, ahead)
+
+    def move(self, weight: np.ndarray, step: np.ndarray) -> None:
+        """Move one weight, in place."""
+        weight += step

@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy as np
 
-from frameworks import modules, variables
+from frameworks import modules, muon, variables
 from frameworks.batches import Batches
 from frameworks.layers import BatchNorm2D, ReLU
 from frameworks.lazy import nn, tf, torch
@@ -378,6 +378,41 @@ class OtherMirrors(Skylark_CNN):
         return batches
 
 
+class OtherMatrix(TF_CNN):
+    """Muon takes a kernel as a matrix of rows and columns, inputs and filters."""
+
+    def train_step(self, x, y, w):
+        def other(matrix, words):
+            rows = tf.reshape(matrix, (3, -1))
+            return tf.reshape(orthogonal(rows, words), matrix.shape)
+
+        orthogonal = muon.orthogonal
+        with mock.patch.object(muon, "orthogonal", other):
+            return super().train_step(x, y, w)
+
+
+class FreeLength(Skylark_CNN):
+    """Muon's steps add to the kernel's length."""
+
+    def train_step(self, x, y, w):
+        kernel = self.layers_.weighted()["conv1"].kernel
+        before = kernel.copy()
+        found = super().train_step(x, y, w)
+        kernel *= (2 - np.vdot(kernel, before) / np.vdot(before, before)) ** 0.01
+        return found
+
+
+class EveryKernel(Skylark_CNN):
+    """Muon turns dense kernels too."""
+
+    def train_step(self, x, y, w):
+        def every(shape):
+            return len(shape) > 1
+
+        with mock.patch.object(muon, "turns", every):
+            return super().train_step(x, y, w)
+
+
 # Each fault, and the first check that catches it.
 FAULTS = {
     MissingReLU: "outputs_max_rel",
@@ -411,6 +446,12 @@ RECIPE_FAULTS = {
     LateRates: "loss_max_rel",
     SpreadOverOthers: "gradient_max_rel",
     OtherMirrors: "gradient_max_rel",
+}
+MUON_FAULTS = {
+    OtherMatrix: "gradient_max_rel",
+    FreeLength: "gradient_max_rel",
+    EveryKernel: "gradient_max_rel",
+    NoLookAhead: "loss_max_rel",
 }
 # Of each family, faults that its own layers invite: outputs tell all of them.
 FAMILY_FAULTS = (

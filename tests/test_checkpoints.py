@@ -74,9 +74,11 @@ def assert_equal(found, expected):
 
 class TestGoingOn:
     @pytest.mark.parametrize("Model", model_params())
-    @pytest.mark.parametrize("momentum", [0.9, 0.0])
-    def test_to_the_same_bits(self, Model, momentum, tmp_path):
-        params = settings(momentum=momentum)
+    @pytest.mark.parametrize(
+        "optimiser", [{"momentum": 0.9}, {"momentum": 0.0}, {"muon": True}]
+    )
+    def test_to_the_same_bits(self, Model, optimiser, tmp_path):
+        params = settings(**optimiser)
         expected = Model(**params).fit(*images())
         stopped(Model, tmp_path / "fit", 2, **params)
         stopped(Model, tmp_path / "fit", 4, **params)

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from frameworks.augmentation import Augmentation, views
 from frameworks.lazy import torch
 from frameworks.loss import cross_entropy
+from frameworks.muon import NUMPY, orthogonal
 from frameworks.schedules import rates
 from models import Skylark_CNN
 from tests.conftest import model_params
@@ -30,6 +31,8 @@ RECIPES = {
     "cosine": {"schedule": "cosine", "warmup": 0.2, "augment": "flip"},
     "no momentum": {"schedule": "one_cycle", "nesterov": True, "momentum": 0.0},
     "warm-up": {"warmup": 0.5},
+    "Muon": RECIPE | {"muon": True},
+    "Muon without momentum": {"muon": True, "momentum": 0.0, "schedule": "cosine"},
 }
 Plain = partial(Skylark_CNN, engine="plain")
 
@@ -82,6 +85,76 @@ class TestSameness:
         )
         for name, weight in expected.get_weights().items():
             np.testing.assert_allclose(found.get_weights()[name], weight, atol=1e-12)
+
+
+class TestMuon:
+    """Kernels of convolutions turn along orthogonal matrices."""
+
+    @pytest.mark.parametrize("shape", [(27, 8), (8, 27), (6, 6), (2, 40)])
+    def test_singular_values_become_about_1(self, shape):
+        """By the decomposition itself: the vectors stay, and the values come near."""
+        values = np.geomspace(0.02, 1, min(shape))
+        u, _, vh = np.linalg.svd(np.random.default_rng(0).normal(size=shape), False)
+        found = u.T @ orthogonal(1e-3 * (u * values) @ vh, NUMPY) @ vh.T
+        np.testing.assert_allclose(found, np.diag(np.diag(found)), atol=1e-12)
+        assert (np.abs(np.diag(found) - 1) < 0.35).all()
+
+    @pytest.mark.torch
+    def test_the_step_is_pytorchs_own(self):
+        """Of its Muon for matrices, which computes in bfloat16: within 2 %."""
+        matrix = np.random.default_rng(0).normal(size=(16, 27)).astype("float32")
+        weight = torch.nn.Parameter(torch.zeros(16, 27))
+        weight.grad = torch.from_numpy(matrix)
+        options = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+        torch.optim.Muon([weight], lr=1.0, **options).step()
+        theirs, ours = -weight.detach().numpy(), orthogonal(matrix, NUMPY)
+        theirs *= np.linalg.norm(ours) / np.linalg.norm(theirs)
+        assert np.linalg.norm(theirs - ours) < 0.02 * np.linalg.norm(ours)
+
+    @pytest.mark.parametrize("Model", model_params())
+    def test_a_kernel_keeps_its_length(self, Model, images):
+        settings = {"filters": (4, 5), "muon": True, "learning_rate": 0.1}
+        start = fitted(Model, images, epochs=1, **settings | {"learning_rate": 1e-30})
+        before, after = start.get_weights(), fitted(Model, images, **settings)
+        for name, weight in after.get_weights().items():
+            lengths = np.linalg.norm(before[name]), np.linalg.norm(weight)
+            turned = name in ("conv1.kernel", "conv2.kernel")
+            assert np.isclose(*lengths, rtol=1e-10, atol=0) == turned, name
+            assert np.abs(weight - before[name]).max() > 1e-3
+
+    @pytest.mark.parametrize("Model", model_params())
+    def test_one_step_turns_it_by_the_learning_rate(self, Model, images):
+        """The tangent is the rate, but for what the step has along the kernel."""
+        X, y = images
+        model = fitted(Model, images, epochs=1, muon=True, batch_size=75)
+        before = model.get_weights()["conv1.kernel"].ravel()
+        model.set_params(momentum=0.0, learning_rate=0.2).partial_fit(X, y)
+        after = model.get_weights()["conv1.kernel"].ravel()
+        cosine = before @ after / (before @ before)
+        assert 0.1 < np.tan(np.arccos(cosine)) < 0.3
+
+    @pytest.mark.parametrize("Model", model_params())
+    def test_a_single_channel_moves_as_ever(self, Model, images):
+        """Its kernel is no matrix of several inputs; so are depthwise ones."""
+        X, y = images
+        grey = X[..., :1], y
+        with_muon, without = (
+            fitted(Model, grey, muon=muon).get_weights() for muon in (True, False)
+        )
+        for name, weight in without.items():
+            np.testing.assert_array_equal(with_muon[name], weight)
+
+    @pytest.mark.parametrize("Model", model_params())
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_no_gradient_is_no_step(self, Model, dtype, images):
+        """Images of zeros move no kernel, and nothing is divided by 0."""
+        X, y = images
+        empty = np.zeros(X.shape), y
+        settings = {"muon": True, "dtype": dtype, "learning_rate": 0.1}
+        model = fitted(Model, empty, **settings)
+        start = fitted(Model, empty, epochs=1, **settings)
+        kernels = [m.get_weights()["conv1.kernel"] for m in (model, start)]
+        np.testing.assert_allclose(*kernels, rtol=1e-5)
 
 
 class TestRates:

@@ -38,6 +38,7 @@ RECIPE = {
     "schedule": ("cosine", "cosine", "schedule cosine"),
     "warmup": ("0.25", 0.25, "warm-up 0.25"),
     "nesterov": (None, True, "Nesterov"),
+    "muon": (None, True, "Muon"),
     "weight_decay": ("1e-3", 0.001, "weight decay 0.001"),
     "label_smoothing": ("0.1", 0.1, "label smoothing 0.1"),
     "augment": ("flip+crop", "flip+crop", "augmented images (flip+crop)"),

@@ -12,6 +12,7 @@ from tests.conftest import model_params
 from tests.planted_faults import (
     FAMILY_FAULTS,
     FAULTS,
+    MUON_FAULTS,
     RECIPE_FAULTS,
     RESNET_FAULTS,
     Rounded,
@@ -27,6 +28,12 @@ NETWORKS = {
         "nesterov": True,
         "label_smoothing": 0.1,
         "augment": "flip+crop",
+    },
+    "muon": {
+        "filters": (4, 6),
+        "muon": True,
+        "nesterov": True,
+        "schedule": "one_cycle",
     },
 }
 
@@ -83,11 +90,20 @@ def test_every_planted_fault_is_caught(Fault, images, standard):
 
 @pytest.mark.parametrize("Fault", marked(RECIPE_FAULTS, MODELS))
 def test_every_fault_in_a_recipe_is_caught(Fault, images, standard):
-    found = gather(Fault, images, **NETWORKS["recipe"])
-    worst = evidence.deviations(found, standard("recipe"))
-    caught = [name for name, limit in evidence.LIMITS.items() if worst[name] > limit]
-    assert caught[0] == RECIPE_FAULTS[Fault]
+    assert caught(Fault, "recipe", images, standard) == RECIPE_FAULTS[Fault]
+
+
+@pytest.mark.parametrize("Fault", marked(MUON_FAULTS, MODELS))
+def test_every_fault_in_muon_is_caught(Fault, images, standard):
+    assert caught(Fault, "muon", images, standard) == MUON_FAULTS[Fault]
+
+
+def caught(Fault, network, images, standard):
+    """Return the first check that catches a fault, which no rounding would hide."""
+    found = gather(Fault, images, **NETWORKS[network])
+    worst = evidence.deviations(found, standard(network))
     assert not evidence.within_limits(worst, "float32")
+    return next(name for name, most in evidence.LIMITS.items() if worst[name] > most)
 
 
 def names(*models):
