@@ -28,6 +28,7 @@ STEPS: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "... without few rows": ({"n_jobs": 1}, {"products.ROWS": HUGE}),
     "fast, two threads (the default)": ({}, {}),
     "... with bands of a third": ({}, {"block.BAND": 1 << 20}),
+    "... without alignment": ({}, {"scratch.BEHIND": 16}),
     "fast, two threads, 1,024 images a batch": ({"batch_size": 1024}, {}),
     "... without shards": ({"batch_size": 1024}, {"worker.SHARD": HUGE}),
     "fast, two processes": ({"n_jobs": 2}, {}),

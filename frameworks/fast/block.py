@@ -7,7 +7,7 @@ import numpy as np
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
 from frameworks.fast.protocols import Product
-from frameworks.fast.scratch import Plan
+from frameworks.fast.scratch import Plan, aligned
 from frameworks.fast.tournament import Tournament
 from frameworks.fast.winograd import Winograd
 from frameworks.layers import Conv2D
@@ -65,7 +65,7 @@ class BlockShard:
         """
         self.block, self.x = block, x
         (h, w), f, n = block.windows, block.conv.kernel.shape[3], x.shape[3]
-        self.out = np.empty((h, f, w, n), x.dtype)
+        self.out = aligned((h, f, w, n), x.dtype)
         self.bands = []
         for rows in block.bands(n):
             arrays = block.plan(rows, n, keep).bind(buffer)
@@ -73,10 +73,10 @@ class BlockShard:
             pool = Tournament(product.phases, arrays["winners"], keep)
             self.bands.append((rows, arrays, product, pool))
         kept = keep and block.relu
-        self.positive = np.empty((h, f, w * n), bool) if kept else None
+        self.positive = aligned((h, f, w * n), bool) if kept else None
         self.forward = self._forward()
         if keep:
-            self.dmatrix = np.empty_like(block.product.matrix)
+            self.dmatrix = aligned(block.product.matrix.shape, x.dtype)
             self.dbias = np.empty_like(block.conv.bias)
             self.backward = self._backward()
 

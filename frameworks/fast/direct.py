@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.products import by_rows
-from frameworks.fast.scratch import Arrays, Plan
+from frameworks.fast.scratch import Arrays, Plan, aligned
 from frameworks.layers import Conv2D
 
 Pair = tuple[int, int]
@@ -26,7 +26,7 @@ class Direct:
         self.conv, self.pool = conv, pool
         kh, kw, c, f = conv.kernel.shape
         ph, pw = pool
-        self.matrix = np.empty((f, kh * kw * c), conv.kernel.dtype)
+        self.matrix = aligned((f, kh * kw * c), conv.kernel.dtype)
         self.floats_a_window = pw * (kh + ph - 1) * kw * c + ph * pw * f
 
     def prepare(self) -> None:

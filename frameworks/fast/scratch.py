@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 Arrays = dict[str, np.ndarray]
 
 LINE = 64  # bytes of a line of the cache
+BEHIND = 0  # bytes behind a line, where arrays begin
 
 
 class Scratch:
@@ -34,15 +35,19 @@ class Scratch:
         size = prod(shape)
         if name not in self._arrays or self._arrays[name].size < size:
             self._arrays.pop(name, None)  # frees it first
-            self._arrays[name] = aligned(size, self.dtype)
+            self._arrays[name] = aligned((size,), self.dtype)
         return self._arrays[name][:size].reshape(shape)
 
 
-def aligned(size: int, dtype: np.dtype) -> np.ndarray:
-    """Return an array (size,), which begins on a line of the cache; not zeroed."""
-    raw = np.empty(size * dtype.itemsize + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
-    return raw[start : start + size * dtype.itemsize].view(dtype)
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return an array that begins on a line of the cache; not zeroed.
+
+    NumPy's own begin 16 bytes behind one, so every vector of 64 bytes lies on two lines.
+    """
+    size = prod(shape) * np.dtype(dtype).itemsize
+    raw = np.empty(size + LINE, np.uint8)
+    start = (BEHIND - raw.ctypes.data) % LINE
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 class Plan:
@@ -83,7 +88,7 @@ class Plan:
             If the buffer is too small.
         """
         arrays = {
-            name: np.empty(shape, self.dtype) for name, shape in self._kept.items()
+            name: aligned(shape, self.dtype) for name, shape in self._kept.items()
         }
         for name, (start, shape) in self._places.items():
             flat = buffer[start : start + self._bytes(shape)].view(self.dtype)

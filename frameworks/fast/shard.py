@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from frameworks.fast.block import BlockShard, FusedBlock
-from frameworks.fast.scratch import LINE, Plan
+from frameworks.fast.scratch import LINE, Plan, aligned
 from frameworks.fast.twins import twin
 from frameworks.layers import Layer, Sequential
 
@@ -33,7 +33,7 @@ class Shard:
         n, H, W, c = x.shape
         apart = _plan_apart(x).bind(buffer)["apart"]
         self.apart = apart[:, : H * W * c].reshape(x.shape)
-        self.x = images = np.empty((H, c, W, n), x.dtype)
+        self.x = images = aligned((H, c, W, n), x.dtype)
         self.blocks: list[BlockShard] = []
         for block in blocks:
             self.blocks.append(BlockShard(block, images, buffer, keep))

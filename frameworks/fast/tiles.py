@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from frameworks.fast.scratch import Scratch
+from frameworks.fast.scratch import Scratch, aligned
 from frameworks.fast.threads import shares
 from frameworks.layers import Conv2D
 
@@ -90,7 +90,7 @@ class TiledConv2D(Conv2D):
         """Return (f, h, w, n) for x (c, H, W, n) and a kernel (36, f, c)."""
         _, H, W, n = x.shape
         _, f, c = matrices.shape
-        out = np.empty((f, H + 2 * padding - 2, W + 2 * padding - 2, n), x.dtype)
+        out = aligned((f, H + 2 * padding - 2, W + 2 * padding - 2, n), x.dtype)
         for some, bands in _bands(out.shape, c):
             seen = self._seen(x[..., some], out.shape, padding)
             target = out[..., some]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from frameworks.fast.calls import Calls
+from frameworks.fast.scratch import aligned
 
 
 class Match:
@@ -13,7 +14,7 @@ class Match:
     """
 
     def __init__(self, shape: tuple[int, ...], keep: bool) -> None:
-        self.first_won = np.empty(shape, bool) if keep else None
+        self.first_won = aligned(shape, bool) if keep else None
 
     def forward(
         self, calls: Calls, first: np.ndarray, second: np.ndarray, out: np.ndarray

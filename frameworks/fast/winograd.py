@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from frameworks.fast.calls import Calls
 from frameworks.fast.products import by_columns, by_rows
-from frameworks.fast.scratch import Arrays, Plan
+from frameworks.fast.scratch import Arrays, Plan, aligned
 from frameworks.layers import Conv2D
 
 # Lavin and Gray 2016, section 4.1: out = A (G k G' * B t B') A'. Here tiles and kernels
@@ -29,8 +29,8 @@ class Winograd:
         dtype = conv.kernel.dtype
         self.A, self.B, self.G = (np.kron(m, m).astype(dtype) for m in (A, B, G))
         self.taken = np.full_like(conv.kernel, np.nan)  # equal to nothing
-        self.kernel = np.empty((16, c, f), dtype)
-        self.matrix = np.empty((16, f, c), dtype)
+        self.kernel = aligned((16, c, f), dtype)
+        self.matrix = aligned((16, f, c), dtype)
         self.floats_a_window = 16 * (c + f)
 
     @staticmethod

@@ -3,6 +3,7 @@
 import numpy as np
 
 from frameworks.fast.block import FusedBlock
+from frameworks.fast.scratch import aligned
 from frameworks.fast.shard import Shard, scratch_size
 from frameworks.layers import Conv2D, Layer, MaxPool2D, ReLU, Sequential
 
@@ -70,7 +71,7 @@ class Worker:
         """Return a shard for images like x, whose scratch memory is in the buffer."""
         size = scratch_size(self.blocks, x, keep)
         if size > len(self.buffer):  # shards that have the old one keep it
-            self.buffer = np.empty(size, np.uint8)
+            self.buffer = aligned((size,), np.uint8)
         return Shard(self.blocks, self.layers, x, self.buffer, keep)
 
 
