@@ -4,13 +4,13 @@ After Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404
 and Page 2018, "How to train your ResNet". A short network of wide convolutions needs
 few epochs if everything around it helps. The first layer is computed from the images,
 and not trained. Pools come before norms, so norms and activations have a quarter of the
-work; norms have no gamma. Convolutions start by passing their input on. The rate rises
-quickly to a value that would be far too high for long, and falls to nothing on a
-straight line.
+work; norms have no gamma. Convolutions start by passing their input on, and their steps
+are made orthogonal (Muon). The rate rises quickly to a value that would be far too high
+for long, and falls to nothing on a straight line.
 
-Where it differs: batch norms have epsilon and momentum as everywhere here, weights
-follow their own rate alone (no lookahead, no larger rate for biases), and the last pool
-is a mean, so images of any size will do.
+Where it differs: batch norms have epsilon and momentum as everywhere here, all weights
+have one rate and one momentum, and the last pool is a mean, so images of any size will
+do.
 """
 
 from collections.abc import Iterator
@@ -183,10 +183,10 @@ MODELS = {
 }
 RECIPE: dict[str, Any] = {
     "batch_size": 1024,
-    "learning_rate": 1.0,
-    "momentum": 0.85,
+    "learning_rate": 0.24,
+    "momentum": 0.6,
     "nesterov": True,
-    "weight_decay": 0.002,
+    "muon": True,
     "schedule": "one_cycle",
     "warmup": 0.23,
     "label_smoothing": 0.2,
@@ -195,6 +195,6 @@ RECIPE: dict[str, Any] = {
     "test_augment": "flip+shift",
 }
 PRESETS: dict[str, dict[str, Any]] = {
-    "speedrun93": {"widths": (64, 128, 128), "depth": 2, "epochs": 12} | RECIPE,
-    "speedrun94": {"widths": (64, 256, 256), "depth": 2, "epochs": 16} | RECIPE,
+    "speedrun93": {"widths": (64, 128, 128), "depth": 2, "epochs": 16} | RECIPE,
+    "speedrun94": {"widths": (64, 256, 256), "depth": 2, "epochs": 12} | RECIPE,
 }
