@@ -18,9 +18,9 @@ DEFINITION = (
     "rest of the class; own: the definitions (classes, functions and assignments at "
     "the top of a file) that the class uses by name, directly or through others, and "
     "that nothing else uses: neither a class it is compared with nor what all are "
-    "given (frameworks/base.py, cnn.py, weights.py, lazy.py); not counted: overridden "
-    "methods, import lines at the top of a file, definitions that are named in "
-    "annotations alone, and installed packages"
+    "given (frameworks/base.py, cnn.py, muon.py, weights.py, lazy.py); not counted: "
+    "overridden methods, import lines at the top of a file, definitions that are named "
+    "in annotations alone, and installed packages"
 )
 ROOT = Path(__file__).parents[2]
 COUNTED = {token.OP, token.NAME, token.NUMBER, token.STRING}
