@@ -42,7 +42,7 @@ class Scratch:
 def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Return an array that begins on a line of the cache; not zeroed.
 
-    NumPy's own begin 16 bytes behind one, so every vector of 64 bytes lies on two lines.
+    NumPy's own begin 16 bytes behind one, so a vector of 64 bytes lies on two lines.
     """
     size = prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(size + LINE, np.uint8)
