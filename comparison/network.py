@@ -179,6 +179,8 @@ def _reading(default: Any) -> tuple[str, Callable[[str], Any]]:
         return "true or false", {"true": True, "false": False}.__getitem__
     if isinstance(default, int):
         return "a whole number", int
+    if isinstance(default, float):
+        return "a number from 0 to 1", float
     if isinstance(default, list | tuple):
         return "a list of whole numbers, as 1,2", _whole_numbers
     return "a word or none", lambda text: None if text == "none" else text

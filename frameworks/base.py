@@ -32,6 +32,7 @@ from frameworks import constructor, inputs, schedules, weights
 from frameworks.augmentation import AUGMENT, TEST_AUGMENT, Augmentation, views
 from frameworks.batches import Batch, Batches, scale
 from frameworks.checkpoints import Checkpoint, fingerprint
+from frameworks.dropout import Masks
 from frameworks.epochs import Epochs
 from frameworks.libraries import LIBRARIES, Library, choose_device, synchronise
 from frameworks.progress import Progress
@@ -345,7 +346,10 @@ class ImageClassifier(
         self, X: np.ndarray, y: np.ndarray, w: np.ndarray, epoch: int
     ) -> Iterator[tuple[Batch, float]]:
         """Return the mini-batches of one epoch, each with its learning rate."""
-        return zip(self.batches(X, y, w, epoch), self.rates(epoch), strict=False)
+        rates = self.rates(epoch)
+        pairs = zip(self.batches(X, y, w, epoch), rates, strict=False)
+        for self._masks.step[0], pair in enumerate(pairs, epoch * len(rates)):
+            yield pair
 
     def record(self, loss: Any, accuracy: Any, images: int) -> None:
         """Note the loss and accuracy of one step; device scalars are read later."""
@@ -598,6 +602,7 @@ class ImageClassifier(
             delattr(self, name)
         self.device_ = choose_device(self.device, self._library, any_device)
         before = set(vars(self))
+        self._masks = Masks()
         with self._library.scope(self.device_):
             started = perf_counter()
             self.build()
@@ -689,6 +694,7 @@ class ImageClassifier(
             with self._library.scope(self.device_):
                 ended = checkpoint.restore(self) if checkpoint else False
                 left = range(self.n_iter_, numbers.stop)
+                self._masks.begin(self._shuffle_seed, self.n_iter_ * (steps // epochs))
                 if left and not ended:
                     self.fit_loop(X, y, w, left)
         finally:

@@ -4,7 +4,7 @@ scikit-learn reads the parameters of an estimator from the signature of `__init_
 """
 
 from inspect import Parameter, Signature, signature
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from sklearn.utils._param_validation import Interval
@@ -60,4 +60,6 @@ def _constraint(default: Any) -> list[Any]:
         return ["boolean"]
     if isinstance(default, int):
         return [Interval(Integral, 1, None, closed="left")]
+    if isinstance(default, float):
+        return [Interval(Real, 0, 1, closed="left")]
     return ["array-like"] if isinstance(default, tuple) else [type(default)]

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from frameworks.dropout import Mask, Masks
+
 
 class Family:
     """What the four classes of a network share, besides the contract.
@@ -20,7 +22,7 @@ class Family:
         Its name, "resnet".
     sizes : dict
         The parameters of the constructor that say which network of the family it is,
-        with their defaults: whole numbers, tuples of them, bools or words.
+        with their defaults: whole numbers, tuples of them, rates, bools or words.
     narrow : dict of str to int
         The most that a size, or each of its numbers, is where only the topology
         matters, as in the proof.
@@ -81,6 +83,8 @@ class DeepFamily(Family):
         Names of the layers before the parts of the plan, and after them.
     """
 
+    _masks: Masks
+
     before: ClassVar[tuple[str, ...]] = ("stem",)
     after: ClassVar[tuple[str, ...]] = ("pool", "output")
 
@@ -91,6 +95,11 @@ class DeepFamily(Family):
     def plan(self) -> Iterator[Any]:
         """Yield the parts, in order; each has a `name`."""
         raise NotImplementedError
+
+    def mask(self, name: str, rate: float, whole: bool = False) -> Mask:
+        """Return the masks of a layer of that name; see `frameworks/dropout.py`."""
+        masks = getattr(self, "_masks", None) or Masks()  # of a network to look at
+        return Mask(masks, name, rate, whole)
 
 
 def check_whole(name: str, numbers: Any) -> None:

@@ -7,7 +7,8 @@ below Keras, takes no dots.
 from functools import cache
 from typing import Any
 
-from frameworks.lazy import keras
+from frameworks.dropout import Mask
+from frameworks.lazy import keras, tf
 
 
 def layer_name(path: str) -> str:
@@ -133,6 +134,32 @@ def depthwise_norm(
 def _with_norm(x: Any, path: str, activation: str | None) -> Any:
     x = batch_norm(x, f"{path}.norm")
     return keras.layers.Activation(activation, name=layer_name(path))(x)
+
+
+def dropout(x: Any, mask: Mask) -> Any:
+    """Dropout by these masks: (n, c) or (n, h, w, c)."""
+    return _dropout()(mask)(x) if mask.rate else x
+
+
+@cache
+def _dropout() -> Any:
+    class Dropout(keras.layers.Layer):
+        def __init__(self, mask: Mask) -> None:
+            super().__init__()
+            self.mask = mask
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            if not training:
+                return inputs
+            size = tf.shape(inputs)[0], inputs.shape[-1]
+            factors = tf.numpy_function(self.mask.draw_next, size, tf.float64)
+            ones = [1] * (len(inputs.shape) - 2)
+            factors = tf.reshape(
+                factors, (-1, *ones, 1 if self.mask.whole else size[1])
+            )
+            return inputs * tf.cast(factors, inputs.dtype)
+
+    return Dropout
 
 
 def max_pool(x: Any, window: int, stride: int) -> Any:

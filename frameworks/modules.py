@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from frameworks.dropout import Mask
 from frameworks.lazy import nn, torch
 
 
@@ -66,6 +67,27 @@ def whitening(c: int, f: int, window: tuple[int, int]) -> Any:
 def squeeze_excite(c: int, squeezed: int, activation: Callable[[], Any]) -> Any:
     """Return a gate for each channel, made from the means of all (Hu et al. 2018)."""
     return _squeeze_excite()(c, squeezed, activation)
+
+
+def dropout(mask: Mask) -> Any:
+    """Return dropout by these masks: (n, c) or (n, c, h, w)."""
+    return _dropout()(mask) if mask.rate else nn.Identity()
+
+
+@cache
+def _dropout() -> Any:
+    class Dropout(nn.Module):
+        def __init__(self, mask: Mask) -> None:
+            super().__init__()
+            self.mask = mask
+
+        def forward(self, x: Any) -> Any:
+            if not self.training:
+                return x
+            factors = torch.from_numpy(self.mask.draw(*x.shape[:2])).to(x)
+            return x * factors.reshape(*factors.shape, *[1] * (x.ndim - 2))
+
+    return Dropout
 
 
 @cache

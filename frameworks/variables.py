@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from frameworks.dropout import Mask
 from frameworks.lazy import tf
 from frameworks.weights import is_trained
 
@@ -197,6 +198,17 @@ def _with_norm(
 ) -> Any:
     x = batch_norm(v, x, f"{name}.norm", training)
     return activation(x) if activation else x
+
+
+def dropout(x: Any, mask: Mask, training: bool) -> Any:
+    """Dropout by these masks: (n, c) or (n, h, w, c)."""
+    if not (training and mask.rate):
+        return x
+    n, c = tf.shape(x)[0], x.shape[-1]
+    factors = tf.numpy_function(mask.draw, [n, c], tf.float64)
+    ones = [1] * (len(x.shape) - 2)
+    factors = tf.reshape(factors, (-1, *ones, 1 if mask.whole else c))
+    return x * tf.cast(factors, x.dtype)
 
 
 def squeeze_excite(

@@ -8,13 +8,14 @@ network, B0, larger ones follow by one rule for depth, width and image size.
 
 The plan of the blocks is MobileNetV2's as well (mobilenet.py), with other widths and
 windows. For small images, the stem and the second stage have stride 1. Dropout and
-drop-connect are left out.
+drop-connect are off, unless asked for.
 """
 
 from functools import partial
 from typing import Any, ClassVar
 
 from frameworks import functional, modules, variables
+from frameworks.dropout import Mask
 from frameworks.layers import (
     Add,
     Dense,
@@ -24,6 +25,7 @@ from frameworks.layers import (
     Swish,
     conv_norm,
     depthwise_norm,
+    dropout,
     squeeze_excite,
 )
 from frameworks.lazy import keras, nn, tf
@@ -46,6 +48,13 @@ class EfficientNet(MobileNet):
         stage it is 1.
     head : int, default=320
         Filters of the last convolution.
+    dropout : float, default=0.0
+        Share of the features that are 0 before the dense layer, in training (0.2 in the
+        paper).
+    drop_connect : float, default=0.0
+        Share of the images to which a block adds nothing, in training: none in the
+        first block, so many after the last, in between on a straight line (0.2 in the
+        paper).
     """
 
     family = "efficientnet"
@@ -54,10 +63,18 @@ class EfficientNet(MobileNet):
         "width": 16,
         "expansion": 4,
         "head": 320,
+        "dropout": 0.0,
+        "drop_connect": 0.0,
     }
     narrow: ClassVar = MobileNet.narrow
     widths = (16, 24, 40, 80, 112, 192, 320)
     windows = (3, 3, 5, 3, 5, 5, 3)
+
+    def connects(self, block: BlockSizes) -> Mask:
+        """Return the masks of a block's drop-connect."""
+        names = [b.name for b in self.plan()]
+        rate = self.drop_connect_ * names.index(block.name) / len(names)
+        return self.mask(block.name, rate, whole=True)
 
 
 def squeezed(block: BlockSizes) -> int:
@@ -80,6 +97,8 @@ class Skylark_EfficientNet(EfficientNet, Skylark_CNN):
             )  # (hidden, h', w', n)
             layers["gate"] = squeeze_excite(b.hidden, squeezed(b), Swish, dtype=dtype)
             layers["project"] = conv_norm(b.hidden, b.filters, 1, dtype=dtype)
+            if b.adds:
+                layers["drop"] = dropout(self.connects(b))
             main = Sequential(**layers)  # (f, h', w', n)
             return Add(main, Identity()) if b.adds else main
 
@@ -88,7 +107,8 @@ class Skylark_EfficientNet(EfficientNet, Skylark_CNN):
         for b in self.plan():
             net[b.name] = block(b)
         net["head"] = conv_norm(b.filters, self.head_, 1, Swish, dtype=dtype)
-        net["pool"] = GlobalAvgPool2D()  # (head, n)
+        drop = dropout(self.mask("pool", self.dropout_))
+        net["pool"] = Sequential(GlobalAvgPool2D(), drop)  # (head, n)
         net["output"] = Dense(self.head_, len(self.classes_), dtype)  # (classes, n)
         return Sequential(**net)
 
@@ -109,7 +129,9 @@ class Keras_EfficientNet(EfficientNet, Keras_CNN):
             gate = f"{b.name}.gate"
             out = functional.squeeze_excite(out, gate, squeezed(b), "swish")
             out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
-            return layers.Add()([out, x]) if b.adds else out
+            if b.adds:
+                out = layers.Add()([functional.dropout(out, self.connects(b)), x])
+            return out
 
         x = inputs = keras.Input(self.image_shape_)  # (n, h, w, c)
         x = conv_norm(x, "stem", self.width_, 3, "swish")
@@ -117,6 +139,7 @@ class Keras_EfficientNet(EfficientNet, Keras_CNN):
             x = functional.named(block(x, b), b.name)
         x = conv_norm(x, "head", self.head_, 1, "swish")  # (n, h, w, head)
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (n, head)
+        x = functional.dropout(x, self.mask("pool", self.dropout_))
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
 
@@ -125,7 +148,7 @@ class Torch_EfficientNet(EfficientNet, Torch_CNN):
     """PyTorch."""
 
     def network(self):
-        conv_norm, swish = modules.conv_norm, nn.SiLU
+        conv_norm, swish, connects = modules.conv_norm, nn.SiLU, self.connects
 
         class Block(nn.Sequential):
             def __init__(self, b):
@@ -142,6 +165,8 @@ class Torch_EfficientNet(EfficientNet, Torch_CNN):
                 )  # (n, hidden, h', w')
                 self.gate = modules.squeeze_excite(b.hidden, squeezed(b), swish)
                 self.project = conv_norm(b.hidden, b.filters, 1)  # (n, f, h', w')
+                if b.adds:
+                    self.drop = modules.dropout(connects(b))
                 self.adds = b.adds
 
             def forward(self, x):
@@ -152,7 +177,10 @@ class Torch_EfficientNet(EfficientNet, Torch_CNN):
         for b in self.plan():
             net[b.name] = Block(b)
         net["head"] = conv_norm(b.filters, self.head_, 1, swish)  # (n, head, h, w)
-        net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
+        drop = modules.dropout(self.mask("pool", self.dropout_))
+        net["pool"] = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop
+        )  # (n, head)
         net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
@@ -175,7 +203,9 @@ class TF_EfficientNet(EfficientNet, TF_CNN):
             gate = f"{b.name}.gate"
             out = variables.squeeze_excite(v, out, gate, squeezed(b), swish)
             out = conv_norm(out, f"{b.name}.project", b.filters, 1)  # (n, h', w', f)
-            return out + x if b.adds else out
+            if b.adds:
+                out = x + variables.dropout(out, self.connects(b), training)
+            return out
 
         x = conv_norm(x, "stem", self.width_, 3, swish)
         yield "stem", x  # (n, h, w, f)
@@ -186,6 +216,7 @@ class TF_EfficientNet(EfficientNet, TF_CNN):
         yield "head", x  # (n, h, w, head)
         x = tf.reduce_mean(x, (1, 2))
         yield "pool", x  # (n, head)
+        x = variables.dropout(x, self.mask("pool", self.dropout_), training)
         x = variables.dense(v, x, "output", len(self.classes_))
         yield "output", x  # (n, classes)
 

@@ -8,7 +8,7 @@ those before it, and has twelve times fewer weights.
 
 For small images, the stem is one convolution 3x3 at stride 1, without a pool. Each
 convolution has a batch norm, and the 5x5 is two of 3x3, as in the later Inception v2.
-The auxiliary outputs are left out, and so is dropout.
+The auxiliary outputs are left out, and dropout is off.
 """
 
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ from frameworks.layers import (
     ReLU,
     Sequential,
     conv_norm,
+    dropout,
 )
 from frameworks.lazy import keras, nn, tf, torch
 from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
@@ -76,10 +77,13 @@ class GoogLeNet(DeepFamily):
     width : int, default=8
         Filters of the first block's 1x1; all others are in proportion (64 in the
         paper).
+    dropout : float, default=0.0
+        Share of the features that are 0 before the dense layer, in training (0.4 in the
+        paper).
     """
 
     family = "googlenet"
-    sizes: ClassVar = {"blocks": (1, 2, 1), "width": 8}
+    sizes: ClassVar = {"blocks": (1, 2, 1), "width": 8, "dropout": 0.0}
     narrow: ClassVar = {"width": 4}
 
     def check_sizes(self) -> None:
@@ -141,7 +145,8 @@ class Skylark_GoogLeNet(GoogLeNet, Skylark_CNN):
             pool = MaxPool2D((3, 3), stride=2, padding=1)  # (f, h / 2, w / 2, n)
             net[b.name] = pool if b.pools else block(b)
             f = b.filters
-        net["pool"] = GlobalAvgPool2D()  # (f, n)
+        drop = dropout(self.mask("pool", self.dropout_))
+        net["pool"] = Sequential(GlobalAvgPool2D(), drop)  # (f, n)
         net["output"] = Dense(f, len(self.classes_), self.dtype_)  # (classes, n)
         return Sequential(**net)
 
@@ -169,6 +174,7 @@ class Keras_GoogLeNet(GoogLeNet, Keras_CNN):
             x = max_pool(x, 3, 2) if b.pools else block(x, b)
             x = functional.named(x, b.name)
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (n, f)
+        x = functional.dropout(x, self.mask("pool", self.dropout_))
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
 
@@ -206,7 +212,10 @@ class Torch_GoogLeNet(GoogLeNet, Torch_CNN):
             pool = nn.MaxPool2d(3, stride=2, padding=1)  # (n, f, h / 2, w / 2)
             net[b.name] = pool if b.pools else Block(b)
             f = b.filters
-        net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
+        drop = modules.dropout(self.mask("pool", self.dropout_))
+        net["pool"] = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop
+        )  # (n, f)
         net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
@@ -236,6 +245,7 @@ class TF_GoogLeNet(GoogLeNet, TF_CNN):
             yield b.name, x  # (n, h', w', f)
         x = tf.reduce_mean(x, (1, 2))
         yield "pool", x  # (n, f)
+        x = variables.dropout(x, self.mask("pool", self.dropout_), training)
         x = variables.dense(v, x, "output", len(self.classes_))
         yield "output", x  # (n, classes)
 

@@ -7,7 +7,7 @@ own 3x3 (depthwise). A block expands few channels to many, filters these, and pr
 them back to few, without an activation at its end, which would lose what few channels
 hold; the shortcut is between the thin ends.
 
-For small images, the stem and the second stage have stride 1. There is no dropout.
+For small images, the stem and the second stage have stride 1, and dropout is off.
 """
 
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ from frameworks.layers import (
     Sequential,
     conv_norm,
     depthwise_norm,
+    dropout,
 )
 from frameworks.lazy import keras, nn, tf
 from models import TF_CNN, Keras_CNN, Skylark_CNN, Torch_CNN
@@ -61,6 +62,8 @@ class MobileNet(DeepFamily):
         Channels inside a block, for each of its input; in the first stage it is 1.
     head : int, default=320
         Filters of the last convolution.
+    dropout : float, default=0.0
+        Share of the features that are 0 before the dense layer, in training.
 
     Attributes
     ----------
@@ -74,6 +77,7 @@ class MobileNet(DeepFamily):
         "width": 16,
         "expansion": 6,
         "head": 320,
+        "dropout": 0.0,
     }
     narrow: ClassVar = {"width": 4, "expansion": 2, "head": 8}
     after = ("head", "pool", "output")
@@ -133,7 +137,8 @@ class Skylark_MobileNet(MobileNet, Skylark_CNN):
         for b in self.plan():
             net[b.name] = block(b)
         net["head"] = conv_norm(b.filters, self.head_, 1, ReLU6, dtype=dtype)
-        net["pool"] = GlobalAvgPool2D()  # (head, n)
+        drop = dropout(self.mask("pool", self.dropout_))
+        net["pool"] = Sequential(GlobalAvgPool2D(), drop)  # (head, n)
         net["output"] = Dense(self.head_, len(self.classes_), dtype)  # (classes, n)
         return Sequential(**net)
 
@@ -160,6 +165,7 @@ class Keras_MobileNet(MobileNet, Keras_CNN):
             x = functional.named(block(x, b), b.name)
         x = conv_norm(x, "head", self.head_, 1, "relu6")  # (n, h, w, head)
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (n, head)
+        x = functional.dropout(x, self.mask("pool", self.dropout_))
         x = layers.Dense(len(self.classes_), name="output")(x)  # (n, classes)
         return keras.Model(inputs, x)
 
@@ -194,7 +200,10 @@ class Torch_MobileNet(MobileNet, Torch_CNN):
         for b in self.plan():
             net[b.name] = Block(b)
         net["head"] = conv_norm(b.filters, self.head_, 1, relu6)  # (n, head, h, w)
-        net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
+        drop = modules.dropout(self.mask("pool", self.dropout_))
+        net["pool"] = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop
+        )  # (n, head)
         net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
@@ -226,6 +235,7 @@ class TF_MobileNet(MobileNet, TF_CNN):
         yield "head", x  # (n, h, w, head)
         x = tf.reduce_mean(x, (1, 2))
         yield "pool", x  # (n, head)
+        x = variables.dropout(x, self.mask("pool", self.dropout_), training)
         x = variables.dense(v, x, "output", len(self.classes_))
         yield "output", x  # (n, classes)
 

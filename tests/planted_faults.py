@@ -13,7 +13,11 @@ from models import TF_CNN, Skylark_CNN, Torch_CNN
 from networks import mobilenet
 from networks.densenet import Torch_DenseNet
 from networks.dpn import TF_DPN
-from networks.efficientnet import Torch_EfficientNet
+from networks.efficientnet import (
+    Skylark_EfficientNet,
+    TF_EfficientNet,
+    Torch_EfficientNet,
+)
 from networks.googlenet import TF_GoogLeNet
 from networks.mobilenet import Skylark_MobileNet, TF_MobileNet
 from networks.regnet import Torch_RegNet
@@ -413,6 +417,33 @@ class EveryKernel(Skylark_CNN):
             return super().train_step(x, y, w)
 
 
+class OwnMasks(Torch_EfficientNet):
+    """Dropout as PyTorch draws it."""
+
+    def network(self):
+        with mock.patch.object(modules, "dropout", lambda mask: nn.Dropout(mask.rate)):
+            return super().network()
+
+
+class OneMask(Skylark_EfficientNet):
+    """The masks of the first step serve in all others."""
+
+    def steps(self, *arguments):
+        for pair in super().steps(*arguments):
+            self._masks.step[0] = 0
+            yield pair
+
+
+class ForgottenScale(TF_EfficientNet):
+    """What is not dropped stays as it is."""
+
+    def mask(self, *arguments, **options):
+        mask = super().mask(*arguments, **options)
+        draw = mask.draw
+        mask.draw = lambda n, c: (draw(n, c) > 0).astype(float)
+        return mask
+
+
 # Each fault, and the first check that catches it.
 FAULTS = {
     MissingReLU: "outputs_max_rel",
@@ -453,7 +484,7 @@ MUON_FAULTS = {
     EveryKernel: "gradient_max_rel",
     NoLookAhead: "loss_max_rel",
 }
-# Of each family, faults that its own layers invite: outputs tell all of them.
+# Of each family, faults that its own layers invite.
 FAMILY_FAULTS = (
     NewBeforeOld,
     UnlimitedReLU,
@@ -463,4 +494,7 @@ FAMILY_FAULTS = (
     OtherGroups,
     HardGate,
     KeptBeforeNew,
+    OwnMasks,
+    OneMask,
+    ForgottenScale,
 )

@@ -13,7 +13,7 @@ from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.scratch import Scratch
 from frameworks.fast.tiles import TiledConv2D
 from frameworks.fast.twins import twin
-from frameworks.layers import BatchNorm2D, Conv2D, Layer, Sequential
+from frameworks.layers import BatchNorm2D, Conv2D, Dropout, Layer, Sequential
 from frameworks.weights import is_trained
 
 
@@ -62,6 +62,23 @@ class SharedNorm(BatchNorm2D):
             super().follow(mean, variance)
 
 
+class SharedDropout(Dropout):
+    """One worker's part of a dropout: its rows of the masks of the whole batch."""
+
+    def __init__(
+        self, layer: Dropout, meeting: Meeting | ForkedMeeting, worker: int
+    ) -> None:
+        super().__init__(layer.mask)
+        self.meeting, self.worker = meeting, worker
+
+    def place(self, n: int) -> tuple[int, int]:
+        """Ask the other workers how many images they have."""
+        mine = np.zeros(len(self.meeting.asked), int)
+        mine[self.worker] = n
+        sizes = self.meeting.total(self.worker, mine)
+        return int(sizes[: self.worker].sum()), int(sizes.sum())
+
+
 def trained(layers: list[Any]) -> Iterator[tuple[Any, str]]:
     """Yield each layer and each of its roles that is trained."""
     for layer in layers:
@@ -76,10 +93,13 @@ def _fast(
 ) -> Layer:
     """Return a worker's twin of a layer: a faster one, where there is one.
 
-    A norm goes to the meeting; `scratch` is the worker's, by the type of its numbers.
+    Norms and dropouts go to the meeting; `scratch` is the worker's, by the type of its
+    numbers.
     """
     if isinstance(layer, BatchNorm2D):
         return SharedNorm(layer, meeting, worker)
+    if isinstance(layer, Dropout):
+        return SharedDropout(layer, meeting, worker)
     if type(layer) is Conv2D and TiledConv2D.serves(layer):
         dtype = layer.kernel.dtype.str
         return TiledConv2D(layer, scratch.setdefault(dtype, Scratch(dtype)))

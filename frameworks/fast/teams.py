@@ -52,7 +52,7 @@ class Forked:
 
     def __init__(self, net: Sequential, workers: int) -> None:
         norms = [layer for _, layer in net.leaves() if isinstance(layer, BatchNorm2D)]
-        most = max((2 * len(norm.beta) for norm in norms), default=1)
+        most = max([workers, *(2 * len(norm.beta) for norm in norms)])
         self.meeting = ForkedMeeting(workers, most)
         members = [Member(net, self.meeting, k) for k in range(workers)]
         self.team = processes.Processes(members, list(net.weights().values()))

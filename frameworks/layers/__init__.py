@@ -31,6 +31,7 @@ from frameworks.layers.containers import (
 )
 from frameworks.layers.convolution import Conv2D, DepthwiseConv2D
 from frameworks.layers.dense import Dense, Flatten
+from frameworks.layers.dropout import Dropout, dropout
 from frameworks.layers.norm import BatchNorm2D
 from frameworks.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from frameworks.layers.protocol import Layer, Weighted
@@ -46,6 +47,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",
+    "Dropout",
     "DualPath",
     "Flatten",
     "Gate",
@@ -64,5 +66,6 @@ __all__ = [
     "Whitening",
     "conv_norm",
     "depthwise_norm",
+    "dropout",
     "squeeze_excite",
 ]

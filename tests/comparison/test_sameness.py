@@ -127,7 +127,14 @@ SIZES = {
     },
     "mobilenet": {"blocks": (1, 1, 2), "width": 4, "expansion": 2, "head": 8},
     "shufflenet": {"blocks": (2, 1), "width": 8, "stem": 4, "head": 8},
-    "efficientnet": {"blocks": (1, 1, 2), "width": 4, "expansion": 2, "head": 8},
+    "efficientnet": {
+        "blocks": (1, 1, 2),
+        "width": 4,
+        "expansion": 2,
+        "head": 8,
+        "dropout": 0.3,
+        "drop_connect": 0.5,
+    },
     "regnet": {
         "blocks": (1, 1, 2),
         "widths": (4, 6, 8),
