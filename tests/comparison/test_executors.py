@@ -29,7 +29,7 @@ distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 ONE = ["--dataset", "digits", "--models", "skylark", "--epochs", "2", "--threads", "1"]
 # How long Dask waits for a scheduler that is lost; 30 seconds otherwise.
 SECONDS_LOST = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
-KILLS = int(os.environ.get("SKYLARK_KILLS", 6))  # 50 by hand take 3 minutes
+KILLS = int(os.environ.get("SKYLARK_KILLS", 4))  # 50 by hand take 3 minutes
 
 
 def command(*options):
