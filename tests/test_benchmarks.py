@@ -32,7 +32,7 @@ def test_a_slow_loop_takes_part_in_one_round_only():
 
 
 def test_the_model_of_cores():
-    """2 ms a step and 0.5 ms an image: the line finds both, and more cores gain less."""
+    """2 ms a step and 0.5 ms an image: the line finds both."""
     fixed, each = cores.fitted({n: 2e-3 + n * 5e-4 for n in cores.SIZES})
     assert (fixed, each) == (pytest.approx(2e-3), pytest.approx(5e-4))
     assert cores.model(fixed, each, 4, threads=False) == pytest.approx(10e-3)
