@@ -24,7 +24,7 @@ import numpy as np
 import networks
 from benchmarks.blocks import Measured, call, command, load, options, place
 from comparison.report.outputs import markdown_table
-from comparison.report.tables import Table
+from comparison.report.tables import Table, texts
 
 SIZES = (8, 16, 32, 64)  # images a batch, on one core
 IMAGES = 64  # a batch, on several
@@ -102,7 +102,8 @@ def main() -> None:
     folder = load(chosen.dataset).folder
     rows = [row for name in chosen.networks for row in run(folder, name, chosen.rounds)]
     titles = [*TITLES, *(f"{cores} modelled" for cores in CORES)]
-    place(markdown_table(Table(titles, rows)), "cores", chosen.pages)
+    table = markdown_table(Table(titles, [texts(*row) for row in rows]))
+    place(table, "cores", chosen.pages)
 
 
 if __name__ == "__main__":
