@@ -218,16 +218,12 @@ class Keras(Library):
 
     def momentum(self, model: Any) -> list[np.ndarray]:
         """Return the momenta; there are none without momentum."""
-        optimizer = model.net_.optimizer
-        if not optimizer.built:
-            return []
-        return [momentum.numpy() for momentum in optimizer.momentums]
+        return [momentum.numpy() for momentum in model.net_.optimizer.momentums]
 
     def set_momentum(self, model: Any, arrays: Sequence[np.ndarray]) -> None:
-        """Assign the momenta, which Keras makes when it is first asked to train."""
-        optimizer = model.net_.optimizer
-        optimizer.build(model.net_.trainable_variables)
-        for momentum, array in zip(optimizer.momentums, arrays, strict=True):
+        """Assign the momenta."""
+        momenta = model.net_.optimizer.momentums
+        for momentum, array in zip(momenta, arrays, strict=True):
             momentum.assign(array)
 
 

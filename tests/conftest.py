@@ -54,6 +54,19 @@ def Model(request):  # noqa: N802, it is a class
     return request.param
 
 
+def few_images():
+    """75 images of 8 x 6 pixels: the last batch of 32 is short."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (75, 8, 6, 3), dtype=np.uint8)
+    return X, rng.permutation(np.arange(75) % 4)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """The same, for tests that leave them as they are."""
+    return few_images()
+
+
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     """A cache of data sets for one test alone."""

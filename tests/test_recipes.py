@@ -37,14 +37,6 @@ RECIPES = {
 Plain = partial(Skylark_CNN, engine="plain")
 
 
-@pytest.fixture(scope="module")
-def images():
-    """75 images of 8 x 6 pixels: the last batch of 32 is short."""
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (75, 8, 6, 3), dtype=np.uint8)
-    return X, rng.permutation(np.arange(75) % 4)
-
-
 def fitted(Model, images, **recipe):
     settings = {"filters": (4,), "epochs": 4, "batch_size": 32, "random_state": 0}
     return Model(**settings | {"dtype": "float64"} | recipe).fit(*images)
@@ -135,7 +127,7 @@ class TestMuon:
 
     @pytest.mark.parametrize("Model", model_params())
     def test_a_single_channel_moves_as_ever(self, Model, images):
-        """Its kernel is no matrix of several inputs; so are depthwise ones."""
+        """Its kernel is no matrix of several inputs; nor is a depthwise one."""
         X, y = images
         grey = X[..., :1], y
         with_muon, without = (

@@ -25,14 +25,6 @@ DROPS = {
 }
 
 
-@pytest.fixture(scope="module")
-def images():
-    """75 images: the last batch of 32 is short, and its shares differ in size."""
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (75, 8, 6, 3), dtype=np.uint8)
-    return X, rng.permutation(np.arange(75) % 4)
-
-
 def fitted(Model, images, **params):
     return Model(**DROPS | {"epochs": 3} | params).fit(*images)
 
