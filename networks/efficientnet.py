@@ -177,10 +177,8 @@ class Torch_EfficientNet(EfficientNet, Torch_CNN):
         for b in self.plan():
             net[b.name] = Block(b)
         net["head"] = conv_norm(b.filters, self.head_, 1, swish)  # (n, head, h, w)
-        drop = modules.dropout(self.mask("pool", self.dropout_))
-        net["pool"] = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop
-        )  # (n, head)
+        net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, head)
+        net["pool"].append(modules.dropout(self.mask("pool", self.dropout_)))
         net["output"] = nn.Linear(self.head_, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 

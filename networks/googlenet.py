@@ -212,10 +212,8 @@ class Torch_GoogLeNet(GoogLeNet, Torch_CNN):
             pool = nn.MaxPool2d(3, stride=2, padding=1)  # (n, f, h / 2, w / 2)
             net[b.name] = pool if b.pools else Block(b)
             f = b.filters
-        drop = modules.dropout(self.mask("pool", self.dropout_))
-        net["pool"] = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), drop
-        )  # (n, f)
+        net["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, f)
+        net["pool"].append(modules.dropout(self.mask("pool", self.dropout_)))
         net["output"] = nn.Linear(f, len(self.classes_))  # (n, classes)
         return modules.chain(**net)
 
