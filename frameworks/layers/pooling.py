@@ -35,12 +35,14 @@ class MaxPool2D:
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(c, h, w, n) -> (c, H, W, n)."""
+        if self.stride == self.window:  # a pixel is in one window alone
+            dpadded = _side_by_side(self.padded_shape, dout, self.window)
+            for k, dpixel in enumerate(windows(dpadded, self.window, self.stride)):
+                np.multiply(dout, self.winner == k, out=dpixel)
+            return crop(dpadded, self.padding)
         dpadded = np.zeros(self.padded_shape, dout.dtype)
         for k, dpixel in enumerate(windows(dpadded, self.window, self.stride)):
-            if self.stride == self.window:  # a pixel is in one window alone
-                np.multiply(dout, self.winner == k, out=dpixel)
-            else:
-                dpixel += dout * (self.winner == k)
+            dpixel += dout * (self.winner == k)
         return crop(dpadded, self.padding)
 
 
@@ -63,7 +65,7 @@ class AvgPool2D:
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(c, h, w, n) -> (c, H, W, n)."""
-        dx = np.zeros(self.x_shape, dout.dtype)
+        dx = _side_by_side(self.x_shape, dout, self.window)
         share = dout / np.prod(self.window, dtype=dout.dtype)
         for dpixel in windows(dx, self.window, self.window):
             dpixel[:] = share
@@ -84,3 +86,16 @@ class GlobalAvgPool2D:
         c, H, W, n = self.x_shape
         dpixel = (dout / (H * W)).reshape(c, 1, 1, n)
         return np.broadcast_to(dpixel, self.x_shape)
+
+
+def _side_by_side(
+    shape: tuple[int, ...], dout: np.ndarray, window: tuple[int, int]
+) -> np.ndarray:
+    """Return an array for windows (c, h, w, n) side by side, with zeros behind them.
+
+    To fill all of it with zeros first would take as long as the pool itself.
+    """
+    dx = np.empty(shape, dout.dtype)
+    dx[:, dout.shape[1] * window[0] :] = 0
+    dx[:, :, dout.shape[2] * window[1] :] = 0
+    return dx
