@@ -1,19 +1,29 @@
 """One worker of any network: it computes a share of each batch, layer by layer."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from frameworks.engines import PlainNet
+from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
 from frameworks.fast.meeting import ForkedMeeting, Meeting
+from frameworks.fast.norms import SharedNorm, with_activations
+from frameworks.fast.pointwise import PointwiseConv2D
 from frameworks.fast.scratch import Scratch
 from frameworks.fast.tiles import TiledConv2D
 from frameworks.fast.twins import twin
-from frameworks.layers import BatchNorm2D, Conv2D, Dropout, Layer, Sequential
+from frameworks.layers import (
+    BatchNorm2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Dropout,
+    Layer,
+    Sequential,
+)
 from frameworks.weights import is_trained
 
 
@@ -23,8 +33,11 @@ class Member:
     def __init__(
         self, net: Sequential, meeting: Meeting | ForkedMeeting, number: int
     ) -> None:
-        self.net = PlainNet(twin(net, partial(_fast, meeting, number, {})))
-        self.predicting = PlainNet(folded(self.net.net))
+        scratch = {d: Scratch(d) for d in {w.dtype.str for w in net.weights().values()}}
+        alone = partial(_fast, scratch)
+        shared = twin(net, partial(_shared, alone, meeting, number, scratch))
+        self.net = PlainNet(with_activations(shared))
+        self.predicting = PlainNet(folded(twin(net, alone)))
         self.weighted = list(self.net.net.weighted().values())
         self.meeting = meeting
 
@@ -41,25 +54,6 @@ class Member:
         """(classes, n) -> the gradient of each weight that is trained, in order."""
         self.meeting.attend(partial(self.net.backward, dlogits))
         return [getattr(layer, f"d{role}") for layer, role in trained(self.weighted)]
-
-
-class SharedNorm(BatchNorm2D):
-    """One worker's part of a batch norm, with the weights of the whole one."""
-
-    def __init__(
-        self, norm: BatchNorm2D, meeting: Meeting | ForkedMeeting, worker: int
-    ) -> None:
-        vars(self).update(vars(norm))
-        self.meeting, self.worker = meeting, worker
-
-    def total(self, sums: Any) -> Any:
-        """Return the sums over all workers."""
-        return self.meeting.total(self.worker, sums)
-
-    def follow(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        """Let the running statistics follow: once, not once a worker."""
-        if self.worker == 0:
-            super().follow(mean, variance)
 
 
 class SharedDropout(Dropout):
@@ -85,22 +79,30 @@ def trained(layers: list[Any]) -> Iterator[tuple[Any, str]]:
         yield from ((layer, role) for role in layer.roles if is_trained(role))
 
 
-def _fast(
+def _shared(
+    fast: Callable[[Layer], Layer],
     meeting: Meeting | ForkedMeeting,
     worker: int,
     scratch: dict[str, Scratch],
     layer: Layer,
 ) -> Layer:
-    """Return a worker's twin of a layer: a faster one, where there is one.
-
-    Norms and dropouts go to the meeting; `scratch` is the worker's, by the type of its
-    numbers.
-    """
+    """Return a worker's twin of a layer, for training: some ask the other workers."""
     if isinstance(layer, BatchNorm2D):
-        return SharedNorm(layer, meeting, worker)
+        return SharedNorm(layer, meeting, worker, scratch[layer.beta.dtype.str])
     if isinstance(layer, Dropout):
         return SharedDropout(layer, meeting, worker)
-    if type(layer) is Conv2D and TiledConv2D.serves(layer):
-        dtype = layer.kernel.dtype.str
-        return TiledConv2D(layer, scratch.setdefault(dtype, Scratch(dtype)))
+    return fast(layer)
+
+
+def _fast(scratch: dict[str, Scratch], layer: Layer) -> Layer:
+    """Return a faster twin of a layer that treats each image alone, if there is one.
+
+    `scratch` is the worker's, by the type of its numbers.
+    """
+    if type(layer) is Conv2D:
+        for fast in (TiledConv2D, PointwiseConv2D):
+            if fast.serves(layer):
+                return fast(layer, scratch[layer.kernel.dtype.str])
+    if type(layer) is DepthwiseConv2D:
+        return TiledDepthwiseConv2D(layer, scratch[layer.kernel.dtype.str])
     return copy.copy(layer)

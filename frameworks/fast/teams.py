@@ -9,6 +9,7 @@ import numpy as np
 from frameworks.fast import processes, threads
 from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.member import Member
+from frameworks.fast.norms import NUMBERS
 from frameworks.held import ForkSafeLock
 from frameworks.layers import BatchNorm2D, Sequential
 
@@ -52,7 +53,7 @@ class Forked:
 
     def __init__(self, net: Sequential, workers: int) -> None:
         norms = [layer for _, layer in net.leaves() if isinstance(layer, BatchNorm2D)]
-        most = max([workers, *(2 * len(norm.beta) for norm in norms)])
+        most = max([workers, *(NUMBERS * len(norm.beta) for norm in norms)])
         self.meeting = ForkedMeeting(workers, most)
         members = [Member(net, self.meeting, k) for k in range(workers)]
         self.team = processes.Processes(members, list(net.weights().values()))

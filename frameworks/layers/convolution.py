@@ -111,7 +111,7 @@ class DepthwiseConv2D:
         if training:
             self.padded = padded
         kh, W = len(self.kernel), padded.shape[2]
-        return _diagonal(self.kernel, W, self.stride) @ _rows(padded, kh, self.stride)
+        return diagonal(self.kernel, W, self.stride) @ _rows(padded, kh, self.stride)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(c, h, w, n) -> (c, H, W, n)."""
@@ -131,10 +131,10 @@ class DepthwiseConv2D:
         top, left = kh - 1 - p, kw - 1 - p
         spread[:, top : top + s * h : s, left : left + s * w : s] = dout
         turned = self.kernel[::-1, ::-1]
-        return _diagonal(turned, spread.shape[2], 1) @ _rows(spread, kh, 1)
+        return diagonal(turned, spread.shape[2], 1) @ _rows(spread, kh, 1)
 
 
-def _diagonal(kernel: np.ndarray, W: int, stride: int) -> np.ndarray:
+def diagonal(kernel: np.ndarray, W: int, stride: int) -> np.ndarray:
     """Return the matrix of each channel: (c, 1, w, kh W)."""
     kh, kw, c, _ = kernel.shape
     w = (W - kw) // stride + 1

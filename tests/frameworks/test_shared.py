@@ -53,7 +53,7 @@ def batch(n):
     return rng.normal(size=(n, *SHAPE)), rng.normal(size=(CLASSES, n))
 
 
-@pytest.mark.parametrize(("workers", "n"), [(1, 5), (2, 7), (3, 8), (3, 2), (2, 1)])
+@pytest.mark.parametrize(("workers", "n"), [(1, 7), (2, 13), (3, 8), (3, 2), (2, 1)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_is_plain(family, workers, n):
     """Two steps, a prediction, and a layer in the middle."""
@@ -74,10 +74,10 @@ def test_it_is_plain(family, workers, n):
 def test_convolutions_by_tiles_are_plain(n_jobs):
     """With as many channels as they need; narrow networks have none."""
     nets = [start(network(width=8)) for start in (PlainNet, lambda n: SharedNet(n, 2))]
-    team, _ = nets[1]._shared_out(6)
+    team, _ = nets[1]._shared_out(12)
     layers = [layer for _, layer in team.members[0].net.net.leaves()]
     assert sum(isinstance(layer, TiledConv2D) for layer in layers) >= 3
-    expected, found = (step(net, *batch(6)) for net in nets)
+    expected, found = (step(net, *batch(12)) for net in nets)
     for name, array in expected.items():
         size = max(np.linalg.norm(array), 1e-3)
         assert np.linalg.norm(found[name] - array) / size < 1e-9, name

@@ -1,0 +1,62 @@
+"""Convolution 1x1: a product for each pixel, cut to where BLAS is fastest."""
+
+import numpy as np
+
+from frameworks.fast.products import by_blocks, equal_parts, times
+from frameworks.fast.scratch import Scratch
+from frameworks.layers import Conv2D
+
+DEPTH = 512  # numbers of a dot product in the gradient of a kernel
+
+
+class PointwiseConv2D(Conv2D):
+    """A convolution 1x1 of stride 1, with the weights of a plain one."""
+
+    def __init__(self, conv: Conv2D, scratch: Scratch) -> None:
+        vars(self).update(vars(conv))
+        self.scratch = scratch
+
+    @staticmethod
+    def serves(conv: Conv2D) -> bool:
+        """Return whether each pixel is by itself, and sees all channels."""
+        form = *conv.kernel.shape[:2], conv.stride, conv.groups, conv.padding
+        return form == (1, 1, 1, 1, 0)
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """(c, h, w, n) -> (f, h, w, n)."""
+        columns = _columns(x)
+        if training:
+            self.columns = columns
+        out = times(self.kernel[0, 0].T, columns)
+        if "bias" in self.roles:
+            out += self.bias[:, None]
+        return out.reshape(-1, *x.shape[1:])
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """(f, h, w, n) -> (c, h, w, n)."""
+        dcolumns = _columns(dout)
+        if "bias" in self.roles:
+            self.dbias = dcolumns.sum(1)
+        self.dkernel = self._dkernel(dcolumns).reshape(self.kernel.shape)
+        if not self.needs_dx:
+            return np.empty(0, dout.dtype)
+        return times(self.kernel[0, 0], dcolumns).reshape(-1, *dout.shape[1:])
+
+    def _dkernel(self, dcolumns: np.ndarray) -> np.ndarray:
+        """Return (c, f): the sum over all pixels, a part of them at a time."""
+        c, f = self.kernel.shape[2:]
+        pixels = dcolumns.shape[1]
+        count = equal_parts(pixels, -(-pixels // DEPTH))
+        a, b = (
+            array.reshape(len(array), count, -1).swapaxes(0, 1)
+            for array in (self.columns, dcolumns)
+        )
+        out = self.scratch.take("part", count, c, f)
+        rows, columns, target = by_blocks(a, b, out)
+        np.matmul(rows, columns, out=target)
+        return out.sum(0)
+
+
+def _columns(x: np.ndarray) -> np.ndarray:
+    """(c, h, w, n) -> (c, h w n)."""
+    return np.ascontiguousarray(x).reshape(len(x), -1)

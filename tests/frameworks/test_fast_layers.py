@@ -1,0 +1,151 @@
+"""The fast engine's depthwise and 1x1 convolutions, and norms, give plain numbers."""
+
+import numpy as np
+import pytest
+
+from frameworks.fast import depthwise, norms, pointwise
+from frameworks.fast.depthwise import TiledDepthwiseConv2D
+from frameworks.fast.meeting import Meeting
+from frameworks.fast.norms import SharedNorm, with_activations
+from frameworks.fast.pointwise import PointwiseConv2D
+from frameworks.fast.scratch import Scratch
+from frameworks.layers import (
+    BatchNorm2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Identity,
+    ReLU,
+    ReLU6,
+    Sequential,
+)
+
+
+def filled(layer, rng):
+    """The layer, with weights that are neither 0 nor 1."""
+    for role in layer.roles:
+        weight = getattr(layer, role)
+        weight[:] = rng.uniform(0.5, 1.5, weight.shape)
+    return layer
+
+
+def check(plain, fast, x, weights, rtol=1e-12):
+    """Compare output, gradients and state of two steps."""
+    rng = np.random.default_rng(1)
+    for _ in range(2):
+        out = plain.forward(x)
+        dout = rng.normal(size=out.shape)
+        expected = {"out": out, "dx": plain.backward(dout)}
+        found = {"out": fast.forward(x).copy(), "dx": fast.backward(dout).copy()}
+        for name in weights:
+            expected[name], found[name] = (getattr(k, name) for k in (plain, fast))
+        for name, array in expected.items():
+            assert found[name].shape == array.shape, name
+            size = np.abs(array).max(initial=0)
+            np.testing.assert_allclose(
+                found[name], array, rtol=0, atol=rtol * size, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (5, 32), (16, 24), (6, 31)])
+@pytest.mark.parametrize(
+    ("window", "stride", "padding"),
+    [
+        (3, 1, 1),
+        (3, 2, 1),
+        (3, 3, 1),
+        (5, 1, 2),
+        (5, 2, 2),
+        (3, 1, 0),
+        (1, 2, 0),
+        (3, 2, 0),
+        (2, 1, 1),
+        (4, 2, 3),
+    ],
+)
+def test_depthwise(window, stride, padding, size, monkeypatch):
+    monkeypatch.setattr(depthwise, "FLOATS", 4000)  # some channels at a time
+    rng = np.random.default_rng(0)
+    conv = DepthwiseConv2D(
+        5, (window, window), "float64", stride=stride, padding=padding
+    )
+    fast = TiledDepthwiseConv2D(filled(conv, rng), Scratch("float64"))
+    check(conv, fast, rng.normal(size=(5, *size, 6)), ["dkernel"])
+    assert fast.tiled
+
+
+def test_depthwise_of_few_images_is_plain():
+    rng = np.random.default_rng(0)
+    conv = filled(DepthwiseConv2D(4, (3, 3), "float64", padding=1), rng)
+    fast = TiledDepthwiseConv2D(conv, Scratch("float64"))
+    check(conv, fast, rng.normal(size=(4, 8, 8, 5)), ["dkernel"], rtol=0)
+    assert not fast.tiled
+
+
+@pytest.mark.parametrize(
+    ("c", "f", "shape"), [(3, 5, (4, 4, 6)), (96, 40, (7, 5, 1)), (64, 37, (8, 8, 40))]
+)
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_pointwise(c, f, shape, use_bias):
+    rng = np.random.default_rng(0)
+    conv = filled(Conv2D(c, f, (1, 1), "float64", use_bias=use_bias), rng)
+    assert PointwiseConv2D.serves(conv)
+    fast = PointwiseConv2D(conv, Scratch("float64"))
+    check(conv, fast, rng.normal(size=(c, *shape)), [f"d{role}" for role in conv.roles])
+
+
+def test_pointwise_whose_images_nobody_asks_for(monkeypatch):
+    monkeypatch.setattr(pointwise, "DEPTH", 10)
+    rng = np.random.default_rng(0)
+    conv = filled(Conv2D(3, 4, (1, 1), "float64", needs_dx=False), rng)
+    fast = PointwiseConv2D(conv, Scratch("float64"))
+    check(conv, fast, rng.normal(size=(3, 4, 4, 6)), ["dkernel", "dbias"])
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 2}, {"padding": 1}, {"groups": 2}, {"window": (3, 3)}]
+)
+def test_pointwise_serves_no_other(options):
+    window = options.pop("window", (1, 1))
+    assert not PointwiseConv2D.serves(Conv2D(4, 4, window, **options))
+
+
+@pytest.mark.parametrize("activation", [Identity, ReLU, ReLU6])
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("mean", [0, 1000])
+def test_norm_with_its_activation(activation, scale, mean, monkeypatch):
+    monkeypatch.setattr(norms, "FLOATS", 500)
+    rng = np.random.default_rng(0)
+    norm = filled(BatchNorm2D(7, "float64", scale=scale), rng)
+    plain = Sequential(inside=Sequential(norm=norm, activation=activation()))
+    shared = SharedNorm(norm, Meeting(1), 0, Scratch("float64"))
+    shared.mean, shared.variance = norm.mean.copy(), norm.variance.copy()
+    fast = Sequential(inside=Sequential(norm=shared, activation=activation()))
+    with_activations(fast)
+    x = rng.normal(mean, 4, (7, 5, 4, 6))
+    check(plain, fast, x, [], rtol=1e-12 * max(1, mean))
+    for role in ("dgamma", "dbeta", "mean", "variance"):
+        if scale or role != "dgamma":
+            expected, found = (getattr(layer, role) for layer in (norm, shared))
+            np.testing.assert_allclose(found, expected, rtol=1e-9, err_msg=role)
+
+
+def test_a_channel_of_one_value_has_no_variance():
+    """float64 loses some of a large mean, and must not go below zero."""
+    norm = SharedNorm(BatchNorm2D(2), Meeting(1), 0, Scratch("float32"))
+    x = np.full((2, 3, 3, 6), 12345.678, "float32")
+    assert np.abs(norm.forward(x)).max() < 1
+    assert (norm.variance >= 0).all()
+
+
+def test_only_a_norm_and_what_comes_right_after_it_are_one():
+    """What a network itself is a chain of keeps its outputs."""
+    meeting, scratch = Meeting(1), Scratch("float32")
+    first, second, third = (
+        SharedNorm(BatchNorm2D(2), meeting, 0, scratch) for _ in range(3)
+    )
+    net = Sequential(
+        norm=first, relu=ReLU(), inside=Sequential(second, Identity(), third, ReLU6())
+    )
+    with_activations(net)
+    assert [norm.top for norm in (first, second, third)] == [None, None, 6]
+    assert type(net.layers["relu"]) is ReLU
