@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.engines import PlainNet
+from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
 from frameworks.fast.meeting import ForkedMeeting, Meeting
@@ -100,9 +101,8 @@ def _fast(scratch: dict[str, Scratch], layer: Layer) -> Layer:
     `scratch` is the worker's, by the type of its numbers.
     """
     if type(layer) is Conv2D:
-        for fast in (TiledConv2D, PointwiseConv2D):
-            if fast.serves(layer):
-                return fast(layer, scratch[layer.kernel.dtype.str])
+        kinds = (fast for fast in (TiledConv2D, PointwiseConv2D) if fast.serves(layer))
+        return next(kinds, BandedConv2D)(layer, scratch[layer.kernel.dtype.str])
     if type(layer) is DepthwiseConv2D:
         return TiledDepthwiseConv2D(layer, scratch[layer.kernel.dtype.str])
     return copy.copy(layer)

@@ -1,7 +1,7 @@
 """Batch norms of several workers, with the activation that follows.
 
-The workers meet once for mean and variance, and once for the gradients. A norm reads its
-input several times, and an activation its output again: done for some channels at a
+The workers meet once for mean and variance, and once for the gradients. A norm reads
+its input several times, and an activation its output again: done for some channels at a
 time, what one pass has read is in the cache for the next. On two processes, ResNet-20
 and MobileNet train 1.2 times as fast as with plain norms that meet.
 """

@@ -22,11 +22,12 @@ def equal_parts(size: int, at_least: int) -> int:
 def by_columns(
     matrix: np.ndarray, columns: np.ndarray, out: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (M, K), (K, N) and out (M, N) as a stack of small products."""
-    (m, k), n = matrix.shape, columns.shape[1]
+    """Return (..., M, K), (..., K, N) and out (..., M, N), cut into small products."""
+    *stack, m, k = matrix.shape
+    n = columns.shape[-1]
     count = equal_parts(n, -(-m * k * n // SMALL))
-    cut = columns.reshape(k, count, -1), out.reshape(m, count, -1)
-    return matrix, cut[0].swapaxes(0, 1), cut[1].swapaxes(0, 1)
+    cut = columns.reshape(*stack, k, count, -1), out.reshape(*stack, m, count, -1)
+    return matrix[..., None, :, :], cut[0].swapaxes(-3, -2), cut[1].swapaxes(-3, -2)
 
 
 def times(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ G = G / 24
 TILE, SEEN = 4, 6  # pixels of a side: that a tile has, and that it sees
 FLOATS = 800_000  # of a band: what one step writes is in the cache for the next
 COLUMNS = 128  # of a product at the least: below, BLAS is slow
-CHANNELS = 8  # with fewer, the transforms cost more than they save
+CHANNELS = 3  # with fewer, the transforms cost more than they save
 IMAGES = 6  # with fewer, the small products are too small
 WASTE = 1.6  # pixels of the tiles for each of the output, from which on it is slower
 
@@ -50,8 +50,8 @@ class TiledConv2D(Conv2D):
     def serves(conv: Conv2D) -> bool:
         """Return whether a convolution can be computed by tiles, and pays."""
         *window, c, f = conv.kernel.shape
-        form = conv.stride, conv.groups, conv.padding <= 2
-        return window == [3, 3] and form == (1, 1, True) and min(c, f) >= CHANNELS
+        form = *window, conv.stride, conv.padding <= 2
+        return form == (3, 3, 1, True) and min(c, f // conv.groups) >= CHANNELS
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (f, h, w, n), h = H + 2 padding - 2."""
@@ -64,7 +64,7 @@ class TiledConv2D(Conv2D):
             self.x, self.tiled = x, tiled
         if not tiled:
             return super().forward(x, training)
-        matrices = self._transformed_kernel(turned=False).swapaxes(1, 2)
+        matrices = self._transformed_kernel(turned=False).swapaxes(-1, -2)
         out = self._convolved(x, matrices, self.padding)
         if "bias" in self.roles:
             out += self.bias[:, None, None, None]
@@ -84,22 +84,23 @@ class TiledConv2D(Conv2D):
         return self._convolved(dout, matrices, 2 - self.padding)
 
     def _transformed_kernel(self, *, turned: bool) -> np.ndarray:
-        """Return G k G' of all channels and filters: (36, c, f)."""
+        """Return G k G' of the channels and filters of g groups: (36, g, c, f)."""
         taps = self.kernel.reshape(9, -1)
         out = self.scratch.take("matrices", 36, *self.kernel.shape[2:])
         np.matmul(self.G, taps[::-1] if turned else taps, out=out.reshape(36, -1))
-        return out
+        return out.reshape(36, len(out[0]), self.groups, -1).swapaxes(1, 2)
 
     def _convolved(
         self, x: np.ndarray, matrices: np.ndarray, padding: int
     ) -> np.ndarray:
-        """Return (f, h, w, n) for x (c, H, W, n) and a kernel (36, f, c)."""
-        _, H, W, n = x.shape
-        _, f, c = matrices.shape
+        """Return (g f, h, w, n) for x (g c, H, W, n) and a kernel (36, g, f, c)."""
+        c, H, W, n = x.shape
+        g = self.groups
+        f = g * matrices.shape[2]
         out = aligned((f, H + 2 * padding - 2, W + 2 * padding - 2, n), x.dtype)
         for band in _bands(out.shape, c):
             seen = self._transformed(self.B, x, band, padding)
-            products = self.scratch.take("products", 36, f, seen.shape[2])
+            products = self.scratch.take("products", 36, g, f // g, seen.shape[-1])
             cut, columns, target = by_few_rows(matrices, seen, products)
             np.matmul(cut, columns, out=target)
             self._put(products, out, band)
@@ -107,16 +108,17 @@ class TiledConv2D(Conv2D):
 
     def _dkernel(self, dout: np.ndarray) -> np.ndarray:
         """Return the gradient of the kernel, (3, 3, c, f)."""
-        c, f = self.kernel.shape[2:]
-        total = np.zeros((36, c, f), dout.dtype)
-        part = self.scratch.take("matrices", 36, c, f)
-        for band in _bands(dout.shape, c):
+        g, (c, f) = self.groups, self.kernel.shape[2:]
+        total = np.zeros((36, g, c, f // g), dout.dtype)
+        part = self.scratch.take("matrices", *total.shape)
+        for band in _bands(dout.shape, len(self.x)):
             seen = self._transformed(self.B, self.x, band, self.padding)
             dproducts = self._transformed(self.A.T, dout, band, 0, "products")
             rows, columns, target = by_blocks(seen, dproducts, part)
             np.matmul(rows, columns, out=target)
             total += part
-        return (self.G.T @ total.reshape(36, -1)).reshape(self.kernel.shape)
+        total = total.swapaxes(1, 2).reshape(36, -1)
+        return (self.G.T @ total).reshape(self.kernel.shape)
 
     def _transformed(
         self,
@@ -126,7 +128,7 @@ class TiledConv2D(Conv2D):
         padding: int,
         name: str = "seen",
     ) -> np.ndarray:
-        """Return matrix @ tile @ matrix' of each tile of a band: (36, c, tiles n).
+        """Return matrix @ tile @ matrix' of each tile of a band: (36, g, c, tiles n).
 
         A matrix (6, side) takes tiles of so many pixels, TILE pixels from one to the
         next, from images (c, H, W, n) with zeros around them.
@@ -153,7 +155,7 @@ class TiledConv2D(Conv2D):
         shape = a, c, rows, columns, side, n
         tiles = np.ndarray(shape, x.dtype, half, 0, steps)  # a view: they overlap
         np.matmul(matrix, tiles, out=out.transpose(0, 2, 3, 4, 1, 5))
-        return out.reshape(a * a, c, -1)
+        return out.reshape(a * a, self.groups, c // self.groups, -1)
 
     def _put(self, products: np.ndarray, out: np.ndarray, band: Band) -> None:
         """Put A @ tile @ A' of each tile (36, f, tiles n) into its place."""

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from frameworks.fast import depthwise, norms, pointwise
+from frameworks.fast import banded, depthwise, norms, pointwise
+from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.meeting import Meeting
 from frameworks.fast.norms import SharedNorm, with_activations
@@ -107,6 +108,27 @@ def test_pointwise_whose_images_nobody_asks_for(monkeypatch):
 def test_pointwise_serves_no_other(options):
     window = options.pop("window", (1, 1))
     assert not PointwiseConv2D.serves(Conv2D(4, 4, window, **options))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 7)])
+@pytest.mark.parametrize("floats", [1, 5000])
+@pytest.mark.parametrize(
+    ("window", "options"),
+    [
+        ((3, 3), {"stride": 2, "padding": 1}),
+        ((1, 1), {"stride": 2}),
+        ((5, 5), {"padding": 2, "groups": 2}),
+        ((3, 2), {"stride": 3, "padding": 1, "groups": 4, "use_bias": False}),
+        ((3, 3), {"needs_dx": False}),
+    ],
+)
+def test_banded(window, options, floats, size, monkeypatch):
+    monkeypatch.setattr(banded, "FLOATS", floats)
+    rng = np.random.default_rng(0)
+    conv = filled(Conv2D(4, 8, window, "float64", **options), rng)
+    fast = BandedConv2D(conv, Scratch("float64"))
+    weights = [f"d{role}" for role in conv.roles]
+    check(conv, fast, rng.normal(size=(4, *size, 5)), weights)
 
 
 @pytest.mark.parametrize("activation", [Identity, ReLU, ReLU6])

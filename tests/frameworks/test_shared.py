@@ -70,9 +70,7 @@ def test_it_is_plain(family, workers, n):
         np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_convolutions_by_tiles_are_plain(n_jobs):
-    """With as many channels as they need; narrow networks have none."""
+def test_convolutions_by_tiles_are_plain():
     nets = [start(network(width=8)) for start in (PlainNet, lambda n: SharedNet(n, 2))]
     team, _ = nets[1]._shared_out(12)
     layers = [layer for _, layer in team.members[0].net.net.leaves()]

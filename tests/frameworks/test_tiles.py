@@ -28,6 +28,7 @@ def deviations(plain, tiled, n, size, dtype="float64"):
     """The largest distance of each array, relative to its standard deviation."""
     rng = np.random.default_rng(1)
     c, f = plain.kernel.shape[2:]
+    c *= plain.groups
     h, w = (side + 2 * plain.padding - 2 for side in size)
     x = rng.normal(size=(c, *size, n)).astype(dtype)
     dout = rng.normal(size=(f, h, w, n)).astype(dtype)
@@ -57,6 +58,14 @@ def test_any_bands(floats, columns, monkeypatch):
     for size in ((16, 16), (15, 14)):
         plain, tiled = pair(4, 6, padding=1, use_bias=False)
         assert max(deviations(plain, tiled, n=7, size=size).values()) < 1e-12
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_groups(padding, monkeypatch):
+    monkeypatch.setattr(tiles, "FLOATS", 1)
+    plain, tiled = pair(6, 9, groups=3, padding=padding)
+    assert max(deviations(plain, tiled, n=7, size=(9, 8)).values()) < 1e-12
+    assert tiled.tiled
 
 
 def test_where_tiles_would_be_mostly_outside_it_is_plain():
@@ -90,9 +99,10 @@ def test_nothing_is_computed_that_nobody_asks_for():
     ("conv", "expected"),
     [
         (Conv2D(8, 8, (3, 3), padding=1), True),
-        (Conv2D(3, 16, (3, 3), padding=1), False),
+        (Conv2D(2, 16, (3, 3), padding=1), False),
         (Conv2D(8, 8, (3, 3), stride=2, padding=1), False),
-        (Conv2D(8, 8, (3, 3), groups=2, padding=1), False),
+        (Conv2D(16, 24, (3, 3), groups=2, padding=1), True),
+        (Conv2D(4, 16, (3, 3), groups=2, padding=1), False),
         (Conv2D(8, 8, (1, 1)), False),
         (Conv2D(8, 8, (3, 3), padding=3), False),
     ],
