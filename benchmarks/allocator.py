@@ -2,8 +2,8 @@
 
     python -m benchmarks.allocator DATASET [--rounds 5] [--pages docs/fairness.md]
 
-Each class in fresh processes, in turns: with the fixed thresholds that every process of
-the comparison has (comparison/processes/process.py), and without them. Images a second
+Each class in fresh processes, in turns: with the settings that every process of the
+comparison has (comparison/processes/process.py), and without them. Images a second
 of the steady epochs; Linux with glibc only, elsewhere both are the same.
 """
 

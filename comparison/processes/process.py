@@ -27,13 +27,10 @@ THREADS = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-# What glibc's allocator settles on by itself at the most. Where it settles on less, it
-# returns a step's memory to the system and asks for it again in the next step, or does
-# not, by chance: the same training then runs at one of two speeds.
-ALLOCATOR = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-}
+# For glibc's allocator: memory that a step has freed stays with the process. By its own
+# rules it returns large arrays to the system, which zeroes them before the next step
+# gets them again, and smaller ones too, or not, by chance.
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 GRACE = 5  # seconds that a child has for its own end, once it has said how it ended
 TAIL = 1 << 16  # bytes of what a child printed that are looked at
 
