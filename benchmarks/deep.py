@@ -27,14 +27,16 @@ HOW: dict[str, tuple[str, dict[str, Any]]] = {
     "PyTorch": ("torch", {}),
     "TensorFlow": ("tf", {}),
 }
-STEPPED = ("resnet20", "speedrun93")
-HUGE = 1e99
-WITHOUT: dict[str, dict[str, float]] = {  # constants of frameworks/fast/, changed
-    "shares on threads": {"tiles.CHANNELS": HUGE, "shared.LARGE": HUGE},
-    "and tiles": {"shared.LARGE": HUGE},
+STEPPED = ("resnet20", "mobilenet_small", "speedrun93")
+THREADS = {"shared.LARGE": 1e99}
+CONVOLUTIONS = "member.CONVOLUTIONS"
+WITHOUT: dict[str, dict[str, Any]] = {  # constants of frameworks/fast/, changed
+    "shares on threads": {CONVOLUTIONS: [], **THREADS},
+    "and tiles": {CONVOLUTIONS: ["TiledConv2D"], **THREADS},
+    "and other convolutions": THREADS,
     "and processes": {},
 }
-STEPS: dict[str, tuple[str, dict[str, Any], dict[str, float]]] = {
+STEPS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "plain": ("skylark", {"engine": "plain"}, {}),
     **{title: ("skylark", {}, constants) for title, constants in WITHOUT.items()},
     "PyTorch": ("torch", {}, {}),
@@ -47,15 +49,22 @@ def measure(
     network: str,
     name: str,
     how: dict[str, Any],
-    constants: dict[str, float],
+    constants: dict[str, Any],
 ) -> Measured:
-    """Return the images a second of one class, all epochs but the first."""
+    """Return the images a second of one class, all epochs but the first.
+
+    `constants` are those of frameworks/fast/ to change, "module.NAME": a number, or a
+    list of names of that module.
+    """
     import data
     from frameworks.lazy import load as load_framework
 
     for path, value in constants.items():
-        module, constant = path.split(".")
-        setattr(importlib.import_module(f"frameworks.fast.{module}"), constant, value)
+        name_of_module, constant = path.split(".")
+        module = importlib.import_module(f"frameworks.fast.{name_of_module}")
+        if isinstance(value, list):
+            value = tuple(getattr(module, item) for item in value)
+        setattr(module, constant, value)
     classes, parameters = networks.load(network)
     if classes[name].framework != "numpy":
         load_framework(classes[name].framework)

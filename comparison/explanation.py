@@ -10,7 +10,7 @@ import numpy as np
 
 from comparison import records
 from comparison.network import classes_of
-from frameworks.layers import Container, Identity
+from frameworks.layers import Container, Identity, Sequential
 from frameworks.weights import full_name, is_trained
 
 IMAGE_SHAPE, CLASSES = (32, 32, 3), 10  # CIFAR-10's
@@ -47,14 +47,11 @@ def explain(
     ValueError
         The network has sizes that do not go together.
     """
-    Model: Any = classes_of(network)["skylark"]
-    model = Model(**network["sizes"])
-    model.check_sizes()
-    model.image_shape_, model.classes_ = image_shape, np.arange(classes)
     h, w, c = image_shape
-    x = np.zeros((c, h, w, 1), model.dtype)
+    net = skylarks_layers(network, image_shape, classes)
+    x = np.zeros((c, h, w, 1), next(iter(net.weights().values())).dtype)
     layers = []
-    for point, whole in model.network().layers.items():
+    for point, whole in net.layers.items():
         inside: list[LayerSizes] = []
         forward: Any = whole.forward
         if isinstance(whole, Container):
@@ -70,6 +67,20 @@ def explain(
             x = _watched(point, "", whole, inside)(x, training=False)
         layers += inside
     return layers
+
+
+def skylarks_layers(
+    network: records.Network,
+    image_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    classes: int = CLASSES,
+) -> Sequential:
+    """Return the layers of Skylark's class, for images (h, w, c)."""
+    Model: Any = classes_of(network)["skylark"]
+    model = Model(**network["sizes"])
+    model.check_sizes()
+    model.image_shape_, model.classes_ = image_shape, np.arange(classes)
+    net: Sequential = model.network()
+    return net
 
 
 def _watched(point: str, name: str, layer: Any, seen: list[LayerSizes]) -> Any:

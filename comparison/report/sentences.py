@@ -3,19 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from comparison import network, records
-from comparison.explanation import CLASSES, IMAGE_SHAPE
+from comparison.explanation import CLASSES, IMAGE_SHAPE, skylarks_layers
 from comparison.report.tables import MARK, kinds
 from comparison.settings import RECIPE, Settings, in_words
 from comparison.statistics.significance import MIN_ROUNDS
 from data.text import counted, printable
+from frameworks.fast.member import ways
 from models import Skylark_CNN
 
 LONGEST = 5000  # characters of a sentence, whatever is in it
-# How a network is computed by an engine that is not what was asked for.
-ENGINES = {
-    "shared": "layer by layer, each core with a share of the batch, and predicts with "
-    "norms in the kernels before them, as no other class does"
-}
 
 
 def conditions(run: records.Run) -> dict[str, str]:
@@ -62,12 +58,24 @@ def _engines(run: records.Run) -> str:
         if engine := contestant.get("engine"):
             asked = contestant["parameters"].get("engine", Skylark_CNN().engine)
             if engine != asked:
-                how = ENGINES.get(engine, f"by engine {engine}")
+                how = f"by engine {engine}"
+                if engine == "shared":
+                    how = _shared(run["network"])
                 sentences.append(
                     f"{contestant['title']} is computed {how}, for {asked} does not "
                     "have all its layers"
                 )
     return "; ".join(sentences)
+
+
+def _shared(described: records.Network) -> str:
+    """Return how the layers of a network are computed in shares of the batch."""
+    found = [f"{n} {way}" for way, n in ways(skylarks_layers(described)).items()]
+    return (
+        "layer by layer, each core with a share of the batch (of its layers, "
+        f"{', '.join(found)}), and predicts with norms in the kernels before them, as "
+        "no other class does"
+    )
 
 
 def count(code: records.Code, titles: Mapping[str, str]) -> str:

@@ -1,9 +1,10 @@
 """The fast engine: the plain layers' numbers, at the speed of the machine.
 
 Any network can be `shared`: a `member` of its team has a share of each batch, on a
-thread or in a process (`teams`), and the sums of a batch norm are added up at a
-`meeting`. Members run the plain layers, but for convolutions 3x3, which go by `tiles`;
-predictions have norms `folded` into convolutions.
+thread or in a process (`teams`), and the sums of `norms` are added up at a `meeting`.
+Members run the plain layers, but for convolutions: those 3x3 go by `tiles`, 1x1
+`pointwise`, those of single channels `depthwise`, and others `banded`. Predictions have
+norms `folded` into convolutions.
 Whether a fit is worth processes is decided by counting its `work`. The rest of this
 folder serves the small CNN.
 

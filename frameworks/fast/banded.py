@@ -24,6 +24,11 @@ class BandedConv2D(Conv2D):
         vars(self).update(vars(conv))
         self.scratch = scratch
 
+    @staticmethod
+    def serves(conv: Conv2D) -> bool:
+        """Return whether a convolution can be computed so: any can."""
+        return True
+
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (f, h, w, n), h = (H + 2 padding - kh) // stride + 1."""
         padded = pad(x, self.padding)

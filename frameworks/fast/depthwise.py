@@ -27,6 +27,11 @@ class TiledDepthwiseConv2D(DepthwiseConv2D):
         vars(self).update(vars(conv))
         self.scratch = scratch
 
+    @staticmethod
+    def serves(conv: DepthwiseConv2D) -> bool:
+        """Return whether a convolution can be computed so: any can."""
+        return True
+
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (c, h, w, n), h = (H + 2 padding - kh) // stride + 1."""
         c, *sides, n = x.shape

@@ -19,9 +19,8 @@ from frameworks.fast.tiles import TiledConv2D
 from frameworks.fast.twins import twin
 from frameworks.layers import (
     BatchNorm2D,
-    Conv2D,
-    DepthwiseConv2D,
     Dropout,
+    Identity,
     Layer,
     Sequential,
 )
@@ -74,6 +73,32 @@ class SharedDropout(Dropout):
         return int(sizes[: self.worker].sum()), int(sizes.sum())
 
 
+# The first that serves a convolution computes it.
+CONVOLUTIONS: tuple[Any, ...] = (
+    TiledConv2D,
+    PointwiseConv2D,
+    BandedConv2D,
+    TiledDepthwiseConv2D,
+)
+WAYS: dict[type, str] = {  # in which a layer can be computed
+    TiledConv2D: "by tiles",
+    TiledDepthwiseConv2D: "by depthwise tiles",
+    PointwiseConv2D: "by small products",
+    BandedConv2D: "by bands of rows",
+    SharedNorm: "at meetings",
+}
+
+
+def ways(net: Sequential) -> dict[str, int]:
+    """Return how many layers of a network are computed in which way, in training."""
+    member = Member(net, Meeting(1), 0)
+    kinds = [type(leaf) for _, leaf in member.net.net.leaves()]
+    counts = {way: kinds.count(kind) for kind, way in WAYS.items()}
+    plain = sum(kind not in (*WAYS, Identity) for kind in kinds)
+    counts["plainly"] = plain
+    return {way: count for way, count in counts.items() if count}
+
+
 def trained(layers: list[Any]) -> Iterator[tuple[Any, str]]:
     """Yield each layer and each of its roles that is trained."""
     for layer in layers:
@@ -95,14 +120,12 @@ def _shared(
     return fast(layer)
 
 
-def _fast(scratch: dict[str, Scratch], layer: Layer) -> Layer:
+def _fast(scratch: dict[str, Scratch], layer: Any) -> Any:
     """Return a faster twin of a layer that treats each image alone, if there is one.
 
     `scratch` is the worker's, by the type of its numbers.
     """
-    if type(layer) is Conv2D:
-        kinds = (fast for fast in (TiledConv2D, PointwiseConv2D) if fast.serves(layer))
-        return next(kinds, BandedConv2D)(layer, scratch[layer.kernel.dtype.str])
-    if type(layer) is DepthwiseConv2D:
-        return TiledDepthwiseConv2D(layer, scratch[layer.kernel.dtype.str])
+    for kind in CONVOLUTIONS:
+        if type(layer) is kind.__base__ and kind.serves(layer):
+            return kind(layer, scratch[layer.kernel.dtype.str])
     return copy.copy(layer)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from comparison import results
+from comparison import network, results
 from comparison.counting.code_length import ROOT
 from comparison.processes import resources
 from comparison.report import beside, outputs, sentences, tables, terminal
@@ -324,6 +324,10 @@ def test_an_engine_that_was_not_asked_for_is_said(run):
     run["contestants"]["skylark"] |= {"engine": "plain", "parameters": {}}
     said = sentences.conditions(run)["engines"]
     assert said.startswith("Skylark_CNN is computed by engine plain")
+    run["contestants"]["skylark"] |= {"engine": "shared"}
+    run["network"], _ = network.preset("resnet20")
+    assert "17 by tiles, 4 by bands of rows" in sentences.conditions(run)["engines"]
+    run["contestants"]["skylark"]["engine"] = "plain"
     run["contestants"]["skylark"]["parameters"] = {"engine": "plain"}
     assert "engines" not in sentences.conditions(run)
 

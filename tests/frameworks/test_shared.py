@@ -11,6 +11,7 @@ from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
 from frameworks.fast.folded import FoldedConv2D, folded
+from frameworks.fast.member import ways
 from frameworks.fast.memory import Growth
 from frameworks.fast.shared import SharedNet
 from frameworks.fast.tiles import TiledConv2D
@@ -79,6 +80,16 @@ def test_convolutions_by_tiles_are_plain():
     for name, array in expected.items():
         size = max(np.linalg.norm(array), 1e-3)
         assert np.linalg.norm(found[name] - array) / size < 1e-9, name
+
+
+def test_in_which_ways_layers_are_computed():
+    """Three blocks of two convolutions, two of which have a stride and a shortcut."""
+    assert ways(network(width=8, blocks=(1, 1, 1))) == {
+        "by tiles": 5,
+        "by bands of rows": 4,
+        "at meetings": 9,
+        "plainly": 5,
+    }
 
 
 def test_the_same_bits_every_time():
