@@ -18,8 +18,9 @@ check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/bench  ## measure the speed of everything in turns: ARGS=--quick for 2 minutes, not 11
+bench: .venv/bench  ## measure the speed of everything in turns: ARGS=--quick for 3 minutes, not 20
 	$(BIN)/python -m benchmarks.speed $(ARGS) --pages docs/results.md docs/fairness.md docs/numpy-speed.md
+	$(BIN)/python -m benchmarks.deep $(ARGS) --rounds 1 --pages docs/numpy-speed.md
 
 docs: .venv/dev  ## write the API reference to docs/api; a warning is an error
 	$(BIN)/python -W error -m pdoc --docformat numpy --output-directory docs/api models networks frameworks data

@@ -1,11 +1,12 @@
 """How fast Skylark trains deep networks: its engines, and the other classes, in turns.
 
-    python -m benchmarks.deep DATASET [--networks resnet8 ...] [--rounds 3] [--steps]
-        [--pages docs/numpy-speed.md]
+    python -m benchmarks.deep DATASET [--networks resnet8 ...] [--rounds 3] [--quick]
+        [--steps] [--pages docs/numpy-speed.md]
 
-A small network of each family, through the public `fit`, float32, batch 64 or as its
-recipe says. With --steps: how the engine became what it is, on two networks. Each block
-is a fresh process; medians over the rounds, and ratios within them.
+A small network of each family and ResNet-20, through the public `fit`, float32, batch
+64; and predictions of ResNet-20. --quick: one round of ResNet-20 alone. With --steps:
+how the engine became what it is, on three networks. Each block is a fresh process;
+medians over the rounds, and ratios within them.
 """
 
 import importlib
@@ -18,6 +19,8 @@ from typing import Any
 import networks
 from benchmarks.blocks import Measured, call, command, load, options, place
 from benchmarks.families import NETWORKS
+from benchmarks.speed import BATCHES as AT_ONCE
+from benchmarks.speed import predicted
 
 BATCHES, EPOCHS = 10, 3  # of 64 images; of larger batches, two
 HOW: dict[str, tuple[str, dict[str, Any]]] = {
@@ -42,6 +45,7 @@ STEPS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "PyTorch": ("torch", {}, {}),
 }
 FRAMEWORKS = ("Keras", "PyTorch", "TensorFlow")
+WHOLE = "resnet20"  # whose predictions are measured as well
 
 
 def measure(
@@ -50,6 +54,7 @@ def measure(
     name: str,
     how: dict[str, Any],
     constants: dict[str, Any],
+    predict: Sequence[int] = (),
 ) -> Measured:
     """Return the images a second of one class, all epochs but the first.
 
@@ -72,27 +77,41 @@ def measure(
     model = classes[name](**parameters | how | {"epochs": EPOCHS, "random_state": 0})
     count = max(BATCHES * 64, 2 * model.batch_size)
     model.fit(images.x_train[:count], images.y_train[:count])
-    return {"rate": count * (EPOCHS - 1) / sum(model.history_["seconds"][1:])}
+    found = {"rate": count * (EPOCHS - 1) / sum(model.history_["seconds"][1:])}
+    return found | predicted(model, images.x_test, predict)
 
 
-def run(folder: Path, network: str, rounds: int) -> str:
-    """Return the row of one network."""
-    rates: dict[str, list[float]] = {title: [] for title in HOW}
+def run(folder: Path, network: str, rounds: int) -> list[str]:
+    """Return the rows of one network: training, and predictions of WHOLE."""
+    kinds = ["rate"]
+    if network == WHOLE:
+        kinds += [f"predict {size}" for size in AT_ONCE]
+    rates: dict[str, dict[str, list[float]]]
+    rates = {kind: {title: [] for title in HOW} for kind in kinds}
     for _ in range(rounds):
         for title, (name, how) in HOW.items():
             block = {"network": network, "name": name, "how": how, "constants": {}}
+            block["predict"] = AT_ONCE if network == WHOLE else ()
             measured = call(measure, folder=str(folder), **block)
-            rates[title].append(measured.get("rate", float("nan")))
+            for kind, found in rates.items():
+                found[title].append(measured.get(kind, float("nan")))
+    return [_row(network, kind, found) for kind, found in rates.items()]
+
+
+def _row(network: str, kind: str, rates: dict[str, list[float]]) -> str:
+    """Return one row of the table: images/s each way, and ratios."""
     fastest = [
         max(found) for found in zip(*(rates[f] for f in FRAMEWORKS), strict=True)
     ]
     cells = [f"{median(found):,.0f}" for found in rates.values()]
     cells += [_ratio(rates["fast"], other) for other in (rates["plain"], fastest)]
     cells.append(_ratio(rates["plain"], fastest))
-    return f"| `{network}` | {' | '.join(cells)} |"
+    size = kind.removeprefix("predict ")
+    title = f"`{network}`" + (f", prediction of {size}" if size != kind else "")
+    return f"| {title} | {' | '.join(cells)} |"
 
 
-def run_steps(folder: Path, network: str, rounds: int) -> str:
+def run_steps(folder: Path, network: str, rounds: int) -> list[str]:
     """Return the row of one network: each step, and its gain over the one before."""
     rates: dict[str, list[float]] = {title: [] for title in STEPS}
     for _ in range(rounds):
@@ -107,7 +126,7 @@ def run_steps(folder: Path, network: str, rounds: int) -> str:
         cells.append(f"{median(rates[title]):,.0f}: {gain}")
     cells.append(f"{median(rates[rival]):,.0f}")
     cells.append(_ratio(rates[steps[-1]], rates[rival]))
-    return f"| `{network}` | {' | '.join(cells)} |"
+    return [f"| `{network}` | {' | '.join(cells)} |"]
 
 
 def _ratio(found: Sequence[float], others: Sequence[float]) -> str:
@@ -121,6 +140,7 @@ def main() -> None:
     parser = options("deep", "Measure how fast deep networks are trained.")
     parser.add_argument("--networks", nargs="*", metavar="NAME")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--quick", action="store_true", help=f"1 round of {WHOLE}")
     parser.add_argument("--steps", action="store_true", help="of the fast engine")
     arguments = parser.parse_args()
     folder = load(arguments.dataset).folder
@@ -128,13 +148,16 @@ def main() -> None:
         name, row, chosen = "deep:steps", run_steps, STEPPED
         header = ["images/s: gain", *STEPS, "last / PyTorch"]
     else:
-        name, row, chosen = "deep", run, tuple(NETWORKS)
+        name, row = "deep:quick" if arguments.quick else "deep", run
+        chosen = (WHOLE,) if arguments.quick else (*NETWORKS, WHOLE)
         header = ["images/s of", *HOW, "fast / plain", "fast / fastest"]
         header += ["plain / fastest"]
     rows = [f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
+    rounds = 1 if arguments.quick else arguments.rounds
     for network in arguments.networks or chosen:
-        rows.append(row(folder, network, arguments.rounds))
-        print(rows[-1], flush=True)
+        found = row(folder, network, rounds)
+        rows += found
+        print(*found, sep="\n", flush=True)
     place("\n".join(rows), name, arguments.pages)
 
 

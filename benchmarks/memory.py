@@ -13,14 +13,19 @@ from typing import Any
 
 from benchmarks.blocks import NETWORKS, Measured, call, command, load, options, place
 
-IMAGES = (3_200, 32_000)
-CLASSES: dict[str, dict[str, Any]] = {
-    "Skylark_CNN": {},
-    "Skylark_CNN, n_jobs=2": {"n_jobs": 2},
-    "Skylark_CNN, plain": {"engine": "plain"},
-    "Keras_CNN": {},
-    "Torch_CNN": {},
-    "TF_CNN": {},
+COLUMNS = [(name, count) for name in NETWORKS for count in (3_200, 32_000)]
+COLUMNS.append(("resnet20", 3_200))
+CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "Skylark": ("skylark", {}),
+    "Skylark, n_jobs=2": ("skylark", {"n_jobs": 2}),
+    "Skylark, plain": ("skylark", {"engine": "plain"}),
+    "Keras": ("keras", {}),
+    "PyTorch": ("torch", {}),
+    "TensorFlow": ("tf", {}),
+}
+TINY: dict[str, dict[str, Any]] = {
+    "resnet20": {"width": 1, "blocks": (1, 1, 1)},
+    **{name: {"filters": (1,)} for name in NETWORKS},
 }
 
 
@@ -39,42 +44,32 @@ def memory() -> int:
 def measure(name: str, how: dict, folder: str, network: str, count: int) -> Measured:
     """Return the bytes that a fit takes, measured at the ends of its epochs."""
     import data
-    import models
+    import networks
 
     images = data.Dataset.open(folder)
     X, y = images.x_train[:count], images.y_train[:count]
-    Class = getattr(models, name)
-    Class(epochs=1, filters=(1,)).fit(X[:64, :8, :8], y[:64])  # imports, thread pools
+    classes, parameters = networks.load(network)
+    tiny = classes[name](epochs=1, **TINY[network])
+    tiny.fit(X[:64, :8, :8], y[:64])  # imports, thread pools
     before, seen = memory(), []
-    model = Class(
-        **NETWORKS[network],
-        **how,
-        epochs=2,
-        on_epoch_end=lambda *_: seen.append(memory()),
-    ).fit(X, y)
+    parameters |= how | {"epochs": 2, "on_epoch_end": lambda *_: seen.append(memory())}
+    model = classes[name](**parameters).fit(X, y)
     weights = sum(weight.nbytes for weight in model.get_weights().values())
     return {"bytes": max(seen) - before - weights}
 
 
 def table(folder: Path) -> str:
     """Return a table in MB, a row a class."""
-    header = [f"{name}, {count:,}" for name in NETWORKS for count in IMAGES]
+    header = [f"{network}, {count:,}" for network, count in COLUMNS]
     lines = [f"| MB | {' | '.join(header)} |", "|---|" + "---:|" * len(header)]
-    for name, how in CLASSES.items():
+    for title, (name, how) in CLASSES.items():
         cells = []
-        for network in NETWORKS:
-            for count in IMAGES:
-                found = call(
-                    measure,
-                    name=name.partition(",")[0],
-                    how=how,
-                    folder=str(folder),
-                    network=network,
-                    count=count,
-                )
-                ok = "bytes" in found
-                cells.append(f"{found['bytes'] / 1e6:.0f}" if ok else found["error"])
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        for network, count in COLUMNS:
+            block = {"name": name, "how": how, "network": network, "count": count}
+            found = call(measure, folder=str(folder), **block)
+            ok = "bytes" in found
+            cells.append(f"{found['bytes'] / 1e6:.0f}" if ok else found["error"])
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ benchmarks/results.json; `--pages` puts the tables where a page has room for the
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -84,7 +84,13 @@ def _measure_class(X: Any, y: Any, network: Any, **block: Any) -> Measured:
     )
     model.fit(X, y)
     found = {"train": len(X) * (EPOCHS - 1) / sum(model.history_["seconds"][1:])}
-    for size in block.get("predict", BATCHES):
+    return found | predicted(model, X, block.get("predict", BATCHES))
+
+
+def predicted(model: Any, X: Any, sizes: Iterable[int]) -> Measured:
+    """Return the images a second of `predict`, for so many images at once."""
+    found: Measured = {}
+    for size in sizes:
         times = max(3, min(50, 3000 // size))
         batches = [X[i * size : (i + 1) * size].copy() for i in range(times)]
         model.predict(batches[0])
