@@ -14,6 +14,7 @@ from frameworks.fast.folded import folded
 from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.norms import SharedNorm, with_activations
 from frameworks.fast.pointwise import PointwiseConv2D
+from frameworks.fast.protocols import FastConvolution
 from frameworks.fast.scratch import Scratch
 from frameworks.fast.tiles import TiledConv2D
 from frameworks.fast.twins import twin
@@ -74,7 +75,7 @@ class SharedDropout(Dropout):
 
 
 # The first that serves a convolution computes it.
-CONVOLUTIONS: tuple[Any, ...] = (
+CONVOLUTIONS: tuple[type[FastConvolution], ...] = (
     TiledConv2D,
     PointwiseConv2D,
     BandedConv2D,
@@ -126,6 +127,7 @@ def _fast(scratch: dict[str, Scratch], layer: Any) -> Any:
     `scratch` is the worker's, by the type of its numbers.
     """
     for kind in CONVOLUTIONS:
-        if type(layer) is kind.__base__ and kind.serves(layer):
+        plain: Any = kind.__base__
+        if type(layer) is plain and kind.serves(layer):
             return kind(layer, scratch[layer.kernel.dtype.str])
     return copy.copy(layer)

@@ -1,15 +1,41 @@
-"""What a block needs of a convolution; `direct` and `winograd` both offer it.
+"""What is needed of a convolution: in any network, and in a block of the small CNN.
 
-A `Product` belongs to one layer, whose kernel it prepares. It makes a `Band` for each
-band of rows of a shard's images. The letters are those of the package.
+`tiles`, `pointwise`, `banded` and `depthwise` offer a `FastConvolution`, which takes
+the place of a plain layer.
+
+`direct` and `winograd` offer a `Product`. It belongs to one layer, whose kernel it
+prepares. It makes a `Band` for each band of rows of a shard's images. The letters are
+those of the package.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from frameworks.fast.calls import Calls
-from frameworks.fast.scratch import Arrays, Plan
+from frameworks.fast.scratch import Arrays, Plan, Scratch
+
+
+class FastConvolution(Protocol):
+    """A plain convolution's faster twin, for one worker: the same weights and numbers.
+
+    It derives from the plain class, and has all its attributes; `forward` and
+    `backward` are a layer's, in the plain layout (c, h, w, n). What it returns, and
+    what it keeps for the backward pass, is not in `scratch`: the next layer overwrites
+    that.
+    """
+
+    def __init__(self, conv: Any, scratch: Scratch) -> None: ...
+
+    @staticmethod
+    def serves(conv: Any) -> bool:
+        """Return whether a layer of the plain class can be computed so, and pays."""
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """(c, H, W, n) -> (f, h, w, n)."""
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """(f, h, w, n) -> (c, H, W, n), and the gradients of the weights."""
 
 
 class Product(Protocol):
