@@ -83,22 +83,21 @@ def measure(
 
 def run(folder: Path, network: str, rounds: int) -> list[str]:
     """Return the rows of one network: training, and predictions of WHOLE."""
-    kinds = ["rate"]
-    if network == WHOLE:
-        kinds += [f"predict {size}" for size in AT_ONCE]
+    sizes = AT_ONCE if network == WHOLE else ()
+    titles = {"rate": f"`{network}`"}
+    titles |= {f"predict {n}": f"`{network}`, prediction of {n}" for n in sizes}
     rates: dict[str, dict[str, list[float]]]
-    rates = {kind: {title: [] for title in HOW} for kind in kinds}
+    rates = {kind: {way: [] for way in HOW} for kind in titles}
     for _ in range(rounds):
-        for title, (name, how) in HOW.items():
+        for way, (name, how) in HOW.items():
             block = {"network": network, "name": name, "how": how, "constants": {}}
-            block["predict"] = AT_ONCE if network == WHOLE else ()
-            measured = call(measure, folder=str(folder), **block)
+            measured = call(measure, folder=str(folder), **block, predict=sizes)
             for kind, found in rates.items():
-                found[title].append(measured.get(kind, float("nan")))
-    return [_row(network, kind, found) for kind, found in rates.items()]
+                found[way].append(measured.get(kind, float("nan")))
+    return [_row(titles[kind], found) for kind, found in rates.items()]
 
 
-def _row(network: str, kind: str, rates: dict[str, list[float]]) -> str:
+def _row(title: str, rates: dict[str, list[float]]) -> str:
     """Return one row of the table: images/s each way, and ratios."""
     fastest = [
         max(found) for found in zip(*(rates[f] for f in FRAMEWORKS), strict=True)
@@ -106,8 +105,6 @@ def _row(network: str, kind: str, rates: dict[str, list[float]]) -> str:
     cells = [f"{median(found):,.0f}" for found in rates.values()]
     cells += [_ratio(rates["fast"], other) for other in (rates["plain"], fastest)]
     cells.append(_ratio(rates["plain"], fastest))
-    size = kind.removeprefix("predict ")
-    title = f"`{network}`" + (f", prediction of {size}" if size != kind else "")
     return f"| {title} | {' | '.join(cells)} |"
 
 

@@ -49,7 +49,7 @@ def explain(
     """
     h, w, c = image_shape
     net = skylarks_layers(network, image_shape, classes)
-    x = np.zeros((c, h, w, 1), next(iter(net.weights().values())).dtype)
+    x = np.zeros((c, h, w, 1), np.float32)
     layers = []
     for point, whole in net.layers.items():
         inside: list[LayerSizes] = []

@@ -60,7 +60,7 @@ def _engines(run: records.Run) -> str:
             if engine != asked:
                 how = f"by engine {engine}"
                 if engine == "shared":
-                    how = _shared(run["network"])
+                    how = _shared(run)
                 sentences.append(
                     f"{contestant['title']} is computed {how}, for {asked} does not "
                     "have all its layers"
@@ -68,9 +68,11 @@ def _engines(run: records.Run) -> str:
     return "; ".join(sentences)
 
 
-def _shared(described: records.Network) -> str:
+def _shared(run: records.Run) -> str:
     """Return how the layers of a network are computed in shares of the batch."""
-    found = [f"{n} {way}" for way, n in ways(skylarks_layers(described)).items()]
+    h, w, c = run["dataset"]["image_shape"]
+    net = skylarks_layers(run["network"], (h, w, c), len(run["dataset"]["classes"]))
+    found = [f"{n} {way}" for way, n in ways(net).items()]
     return (
         "layer by layer, each core with a share of the batch (of its layers, "
         f"{', '.join(found)}), and predicts with norms in the kernels before them, as "

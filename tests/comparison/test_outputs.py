@@ -326,7 +326,12 @@ def test_an_engine_that_was_not_asked_for_is_said(run):
     assert said.startswith("Skylark_CNN is computed by engine plain")
     run["contestants"]["skylark"] |= {"engine": "shared"}
     run["network"], _ = network.preset("resnet20")
-    assert "17 by tiles, 4 by bands of rows" in sentences.conditions(run)["engines"]
+    for shape, said in (
+        ([8, 8, 1], "16 by tiles, 5 by"),
+        ([8, 8, 3], "17 by tiles, 4"),
+    ):
+        run["dataset"]["image_shape"] = shape  # tiles want three channels
+        assert said in sentences.conditions(run)["engines"]
     run["contestants"]["skylark"]["engine"] = "plain"
     run["contestants"]["skylark"]["parameters"] = {"engine": "plain"}
     assert "engines" not in sentences.conditions(run)
