@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from frameworks.fast.products import by_blocks, by_columns
+from frameworks.fast.products import by_blocks, by_columns, multiply
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.layers import Conv2D
 from frameworks.layers.windows import crop, pad, windows
@@ -41,8 +41,7 @@ class BandedConv2D(Conv2D):
         matrices = self._matrices().swapaxes(1, 2)
         for rows, columns in self._bands(padded):
             target = pixels[..., rows.start * w * n : rows.stop * w * n]
-            small, parts, places = by_columns(matrices, columns, target)
-            np.matmul(small, parts, out=places)
+            multiply(by_columns, matrices, columns, target)
         if "bias" in self.roles:
             out += self.bias[:, None, None, None]
         return out
@@ -60,13 +59,10 @@ class BandedConv2D(Conv2D):
         dpadded = np.zeros(self.padded.shape if self.needs_dx else 0, dout.dtype)
         for rows, columns in self._bands(self.padded):
             source = dpixels[..., rows.start * w * n : rows.stop * w * n]
-            a, b, target = by_blocks(columns, source, part)
-            np.matmul(a, b, out=target)
-            total += part
+            total += multiply(by_blocks, columns, source, part)
             if not self.needs_dx:
                 continue
-            small, parts, places = by_columns(matrices, source, columns)
-            np.matmul(small, parts, out=places)  # over the columns: they are used up
+            multiply(by_columns, matrices, source, columns)  # which are used up
             seen = self._seen(dpadded, rows)
             dwindows = columns.reshape(g, kh * kw, -1, *seen[0].shape[2:])
             for k, place in enumerate(seen):

@@ -79,9 +79,7 @@ class TiledDepthwiseConv2D(DepthwiseConv2D):
         """Convolve images with zeros around them, so many `before` them, into `out`."""
         c, h, w, n = out.shape
         kh, kw = kernel.shape[:2]
-        count = equal_parts(w, -(-w // TILE))
-        if w // count < LEAST:
-            count = 1
+        count = equal_parts(w, -(-w // TILE), LEAST)
         tile = w // count
         side, rows = stride * (tile - 1) + kw, stride * (h - 1) + kh
         matrices = diagonal(kernel, side, stride)[:, None]  # (c, 1, 1, tile, kh side)

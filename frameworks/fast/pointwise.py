@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from frameworks.fast.products import by_blocks, equal_parts, times
+from frameworks.fast.products import by_blocks, equal_parts, multiply, times
 from frameworks.fast.scratch import Scratch
 from frameworks.layers import Conv2D
 
@@ -46,15 +46,14 @@ class PointwiseConv2D(Conv2D):
         """Return (c, f): the sum over all pixels, a part of them at a time."""
         c, f = self.kernel.shape[2:]
         pixels = dcolumns.shape[1]
-        count = equal_parts(pixels, -(-pixels // DEPTH))
+        count = equal_parts(pixels, -(-pixels // DEPTH), least=DEPTH // 8)
         a, b = (
             array.reshape(len(array), count, -1).swapaxes(0, 1)
             for array in (self.columns, dcolumns)
         )
         out = self.scratch.take("part", count, c, f)
-        rows, columns, target = by_blocks(a, b, out)
-        np.matmul(rows, columns, out=target)
-        return out.sum(0)
+        total: np.ndarray = multiply(by_blocks, a, b, out).sum(0)
+        return total
 
 
 def _columns(x: np.ndarray) -> np.ndarray:

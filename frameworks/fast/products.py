@@ -1,5 +1,7 @@
 """Matrix products in the sizes that OpenBLAS has its fastest kernels for."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from frameworks.fast.scratch import aligned
@@ -10,13 +12,28 @@ SMALL = 1_000_000
 # a @ b.T is fastest with at most this many rows in a: 18 us an image instead of 23, and
 # as few in b: 64 x 64 products of 128 numbers at 85 GFLOP/s instead of 60.
 ROWS = 32
-LEAST = 8  # with fewer rows, it is slower than whole
+LEAST = 8  # rows or columns of a part: with fewer, it is slower than whole
 
 
-def equal_parts(size: int, at_least: int) -> int:
-    """Return the smallest number >= `at_least` that divides `size`, or `size`."""
-    parts = range(max(1, at_least), size + 1)
-    return next((count for count in parts if size % count == 0), size)
+def equal_parts(size: int, at_least: int, least: int = LEAST) -> int:
+    """Return the smallest number >= `at_least` that divides `size`.
+
+    It is 1 where that would leave parts smaller than `least`: a prime has no others.
+    """
+    parts = range(max(1, at_least), size // least + 1)
+    return next((count for count in parts if size % count == 0), 1)
+
+
+def multiply(
+    cut: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
+    a: np.ndarray,
+    b: np.ndarray,
+    out: np.ndarray,
+) -> np.ndarray:
+    """Compute the product that `cut`, one of those below, cuts; return `out`."""
+    a, b, places = cut(a, b, out)
+    np.matmul(a, b, out=places)
+    return out
 
 
 def by_columns(
@@ -33,9 +50,7 @@ def by_columns(
 def times(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return (M, K) @ (K, N), computed as small products."""
     out = aligned((len(matrix), columns.shape[1]), columns.dtype)
-    matrix, columns, target = by_columns(matrix, columns, out)
-    np.matmul(matrix, columns, out=target)
-    return out
+    return multiply(by_columns, matrix, columns, out)
 
 
 def by_rows(
@@ -77,5 +92,4 @@ def by_few_rows(
 
 def _parts(size: int) -> int:
     """Return how many parts of at most ROWS rows there are, or 1."""
-    count = equal_parts(size, -(-size // ROWS))
-    return count if size // count >= LEAST else 1
+    return equal_parts(size, -(-size // ROWS))

@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from frameworks.fast.products import by_blocks, by_few_rows
+from frameworks.fast.products import by_blocks, by_few_rows, multiply
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.fast.threads import shares
 from frameworks.layers import Conv2D
@@ -101,8 +101,7 @@ class TiledConv2D(Conv2D):
         for band in _bands(out.shape, c):
             seen = self._transformed(self.B, x, band, padding)
             products = self.scratch.take("products", 36, g, f // g, seen.shape[-1])
-            cut, columns, target = by_few_rows(matrices, seen, products)
-            np.matmul(cut, columns, out=target)
+            multiply(by_few_rows, matrices, seen, products)
             self._put(products, out, band)
         return out
 
@@ -114,9 +113,7 @@ class TiledConv2D(Conv2D):
         for band in _bands(dout.shape, len(self.x)):
             seen = self._transformed(self.B, self.x, band, self.padding)
             dproducts = self._transformed(self.A.T, dout, band, 0, "products")
-            rows, columns, target = by_blocks(seen, dproducts, part)
-            np.matmul(rows, columns, out=target)
-            total += part
+            total += multiply(by_blocks, seen, dproducts, part)
         total = total.swapaxes(1, 2).reshape(36, -1)
         return (self.G.T @ total).reshape(self.kernel.shape)
 

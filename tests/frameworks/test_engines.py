@@ -25,7 +25,7 @@ from frameworks.fast import net, processes, threads, worker
 from frameworks.fast.block import FusedBlock
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
-from frameworks.fast.products import by_columns, by_rows
+from frameworks.fast.products import by_columns, by_rows, equal_parts
 from frameworks.fast.scratch import LINE, Plan
 from frameworks.fast.shard import scratch_size
 from frameworks.fast.tournament import Tournament
@@ -243,6 +243,14 @@ class TestPieces:
         matrix, cut, pieces = by_rows(a, b, out)
         np.matmul(matrix, cut, out=pieces)
         np.testing.assert_allclose(out, a @ b.swapaxes(2, 3), atol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("size", "at_least", "expected"),
+        [(96, 3, 3), (70, 3, 5), (521, 2, 1), (7, 1, 1)],
+    )
+    def test_equal_parts(self, size, at_least, expected):
+        """A prime stays whole: single columns are slow, and many take memory."""
+        assert equal_parts(size, at_least) == expected
 
     @pytest.mark.parametrize("window", [(1, 1), (1, 2), (2, 1), (2, 2)])
     def test_tournament_is_max_pool(self, window):
