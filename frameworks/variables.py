@@ -1,7 +1,7 @@
 """Layers for TensorFlow, which has operations and no layers: variables by name."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from frameworks.dropout import Mask
@@ -67,7 +67,7 @@ def conv2d(
     same = stride == 1 and groups == 1 and window == (2 * padding + 1,) * 2
     if not same:  # at other strides "SAME" pads right and below first
         x = pad(x, padding)
-    if groups > 1 and x.dtype == tf.float64:  # TensorFlow has no gradient for it here
+    if groups > 1 and not _takes_groups(x.dtype):
         parts = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
         x = tf.concat([tf.nn.conv2d(*part, stride, "VALID") for part in parts], -1)
     else:
@@ -75,6 +75,18 @@ def conv2d(
     if use_bias:
         x = tf.nn.bias_add(x, v.variable(f"{name}.bias", (filters,)))
     return x
+
+
+def _takes_groups(dtype: Any) -> bool:
+    """Return whether TensorFlow has gradients of grouped convolutions here.
+
+    On a CPU it has them in float32, with oneDNN's kernels: one says whether it works.
+    """
+    with tf.init_scope(), suppress(tf.errors.OpError):  # now, and in no graph
+        one = tf.ones((1, 1, 1, 2), dtype)  # a pixel of two channels; its kernel
+        tf.nn.conv2d_transpose(one, one, one.shape, 1)
+        return True
+    return False
 
 
 def depthwise_conv2d(
