@@ -9,6 +9,7 @@ from pathlib import Path
 from comparison import records
 from comparison.processes.resources import cores
 
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX"}  # of x86, widest first
 PACKAGES = ("numpy", "scikit-learn", "tensorflow", "keras", "torch", "jax")
 
 
@@ -47,11 +48,16 @@ def _gpu() -> str | None:
     return "; ".join(card.replace(", ", " driver ") for card in cards) or None
 
 
-def cpu() -> str:
-    """Return the name of the processor."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def cpu(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name, and the widest vectors that it computes with.
+
+    Virtual machines may say "AMD EPYC" of any of them, with AVX-512 and without.
+    """
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    lines = (line.partition(":") for line in info.read_text().splitlines())
+    told = {name.strip(): value.strip() for name, _, value in lines}
+    name = told.get("model name") or platform.processor() or platform.machine()
+    flags = told.get("flags", "").split()
+    widest = next((title for flag, title in VECTORS.items() if flag in flags), None)
+    return f"{name}, {widest}" if widest else name
