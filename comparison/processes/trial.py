@@ -169,7 +169,7 @@ def check_labels(predicted: Any, expected: Any) -> None:
 
 def find_class(spec: ClassSpec) -> type:
     """Return the class that `class`, "module:Name", names; `path` is searched last."""
-    if spec["path"] not in sys.path:
+    if spec["path"] and spec["path"] not in sys.path:
         sys.path.append(spec["path"])
     module, _, attribute = spec["class"].partition(":")
     return getattr(importlib.import_module(module), attribute)

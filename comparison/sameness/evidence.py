@@ -8,7 +8,7 @@ to it.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NotRequired, cast
 
 import numpy as np
 
@@ -52,15 +52,15 @@ Evidence = dict[str, np.ndarray]
 
 
 class EvidenceSpec(ClassSpec):
-    """What a child is told: the class, its parameters, the images, and where to write.
+    """The class, its parameters, and the images: `folder` is the data set's.
 
-    `folder` is the data set's, `file` the evidence's, `dtype` the arithmetic's.
+    `dtype` is the arithmetic's; `file` is where a child writes what it has gathered.
     """
 
     folder: str
     parameters: dict[str, Any]
     dtype: str
-    file: str
+    file: NotRequired[str]
 
 
 def limits(dtype: str) -> dict[Deviation, float]:
@@ -165,8 +165,8 @@ def within_limits(worst: Deviations, dtype: str = DTYPE) -> bool:
     return all(worst[name] <= limit for name, limit in limits(dtype).items())
 
 
-def _gather(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
-    """Write one class's evidence to a file: the work of a child process."""
+def gather_for_run(spec: EvidenceSpec) -> Evidence:
+    """Return one class's evidence on images of the run."""
     from data import Dataset
 
     if spec["framework"]:
@@ -174,7 +174,12 @@ def _gather(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
     dataset = Dataset.open(spec["folder"])
     rows = _rows(dataset.y_train)
     X, y = dataset.x_train[rows], dataset.y_train[rows]
-    evidence: Any = gather(find_class(spec), X, y, spec["parameters"], spec["dtype"])
+    return gather(find_class(spec), X, y, spec["parameters"], spec["dtype"])
+
+
+def _write(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
+    """Write one class's evidence to a file: the work of a child process."""
+    evidence: Any = gather_for_run(spec)
     np.savez(spec["file"], **evidence)
 
 
@@ -204,4 +209,4 @@ def _draw(like: Evidence) -> Evidence:
 
 
 if __name__ == "__main__":
-    process.serve(_gather)
+    process.serve(_write)

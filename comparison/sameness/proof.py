@@ -1,6 +1,10 @@
-"""The proof of sameness for a whole run: a process for each class, one verdict."""
+"""The proof of sameness for a whole run: a process for each class, one verdict.
+
+The standard, which all are compared with, is gathered in the run's own process.
+"""
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from comparison import records
 from comparison.contestants import Contestant, find
@@ -19,8 +24,10 @@ from comparison.sameness.evidence import (
     DTYPE,
     EPOCHS,
     LIMITS,
+    Evidence,
     EvidenceSpec,
     deviations,
+    gather_for_run,
     limits,
     within_limits,
 )
@@ -63,22 +70,22 @@ def prove(
     RuntimeError
         The standard, which all are compared with, could not be run.
     """
-    standard = find("skylark:plain", classes_of(network))
     sizes = narrowed(network)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(cores()) as pool:
 
-        def gathered(number: int, contestant: Contestant) -> Gathered:
-            file = Path(scratch, f"{number}.npz")
-            spec: EvidenceSpec = {
+        def spec(contestant: Contestant) -> EvidenceSpec:
+            return {
                 **contestant.spec(),
                 "folder": str(folder),
                 "parameters": {**sizes, **recipe, **contestant.parameters},
                 "dtype": contestant.dtype,
-                "file": str(file),
             }
+
+        def gathered(number: int, contestant: Contestant) -> Gathered:
+            file = Path(scratch, f"{number}.npz")
             return file, process.run(
                 "comparison.sameness.evidence",
-                spec,
+                {**spec(contestant), "file": str(file)},
                 # As many processes as cores run at a time: more threads would be in
                 # their way. Skylark's engines compute another way with more.
                 threads=threads if contestant.framework == "numpy" else 1,
@@ -87,20 +94,18 @@ def prove(
                 environment=contestant.environment,
             )
 
-        with ThreadPoolExecutor(cores()) as pool:
-            every = [standard, *contestants]
-            futures = [pool.submit(gathered, *pair) for pair in enumerate(every)]
-            try:
-                (expected, ending), *others = [future.result() for future in futures]
-            except BaseException:  # Ctrl-C comes to this thread, not to the pool's
-                pool.shutdown(wait=False, cancel_futures=True)
-                process.stop_all()
-                raise
-        if ending.status != "ok":
-            raise RuntimeError(f"the reference could not be run: {ending.error}")
+        futures = [pool.submit(gathered, *pair) for pair in enumerate(contestants)]
+        try:
+            standard = find("skylark:plain", classes_of(network))
+            expected = _standard(spec(standard))
+            found = [future.result() for future in futures]
+        except BaseException:  # Ctrl-C comes to this thread, not to the pool's
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.stop_all()
+            raise
         verdicts = {
             contestant.name: _judge(*gathered, expected, contestant.dtype)
-            for contestant, gathered in zip(contestants, others, strict=True)
+            for contestant, gathered in zip(contestants, found, strict=True)
         }
     measured = [
         v for v in verdicts.values() if "error" not in v and v["dtype"] == DTYPE
@@ -119,8 +124,18 @@ def prove(
     }
 
 
+def _standard(spec: EvidenceSpec) -> Evidence:
+    """Return what all are compared with, gathered here: NumPy is imported already."""
+    try:
+        with warnings.catch_warnings(action="ignore"), threadpool_limits(1):
+            return gather_for_run(spec)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise RuntimeError(f"the reference could not be run: {reason}") from error
+
+
 def _judge(
-    file: Path, ending: process.Ending, standard: Path, dtype: str
+    file: Path, ending: process.Ending, standard: Evidence, dtype: str
 ) -> records.Verdict:
     """Return one model's deviations and whether they are within the limits."""
     verdict: records.Verdict = {
@@ -132,8 +147,8 @@ def _judge(
         passed = None if ending.status == "skipped" else False
         return {**verdict, "passed": passed, "error": ending.error}
     try:
-        with np.load(file) as evidence, np.load(standard) as expected:
-            worst = deviations(dict(evidence), dict(expected))
+        with np.load(file) as evidence:
+            worst = deviations(dict(evidence), standard)
     except ValueError as error:
         return {**verdict, "error": str(error)}
     return {**verdict, **worst, "passed": within_limits(worst, dtype)}
