@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import resource
 import signal
 import subprocess
@@ -75,22 +74,17 @@ def test_results_are_whole_after_200_kills(tmp_path):
 def test_a_killed_run_is_resumed(tmp_path):
     """compare.py itself, killed; no trial is run twice, and none is lost."""
     folder = tmp_path / "out"
-    rng = random.Random(0)
-    kept = []
-    for attempt in range(2):
-        options = ["--resume", folder] if attempt else ["--out", folder]
-        with start(*SKYLARK, "--seeds", 5, *options) as run:
-            wait_for(run, f"skylark seed {len(kept) + 1}: test accuracy")
-            time.sleep(rng.uniform(0, 0.5))
-            run.kill()
-        before, kept = kept, results.read(folder)["trials"]
-        assert kept[: len(before)] == before
-        assert len(kept) > len(before)
+    with start(*SKYLARK, "--seeds", 4, "--out", folder) as run:
+        wait_for(run, "skylark seed 1: test accuracy")
+        time.sleep(0.5)
+        run.kill()
+    kept = results.read(folder)["trials"]
+    assert 2 <= len(kept) < 4
     done = compare("--resume", folder)
     assert done.returncode == 0, done.stderr
     trials = results.read(folder)["trials"]
     assert trials[: len(kept)] == kept
-    assert [trial["seed"] for trial in trials] == list(range(5))
+    assert [trial["seed"] for trial in trials] == list(range(4))
     assert len(results.read(folder)["summary"]["skylark"]["fit_seconds"]) == 4
 
 
@@ -259,7 +253,7 @@ def small_disk(folder, size):
 
 def test_a_full_disk(tmp_path):
     disk = tmp_path / "disk"
-    with small_disk(disk, 40 * 1024):
+    with small_disk(disk, 34 * 1024):
         done = compare(*SKYLARK, "--seeds", 40, "--out", disk / "out", "--quiet")
         assert done.returncode == 1
         assert "No space left on device; finished trials are kept" in done.stderr
