@@ -29,7 +29,7 @@ distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 ONE = ["--dataset", "digits", "--models", "skylark", "--epochs", "2", "--threads", "1"]
 # How long Dask waits for a scheduler that is lost; 30 seconds otherwise.
 SECONDS_LOST = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
-KILLS = int(os.environ.get("SKYLARK_KILLS", 3))  # 50 by hand take 3 minutes
+KILLS = int(os.environ.get("SKYLARK_KILLS", 4))  # 50 by hand take 3 minutes
 
 
 def command(*options):
@@ -188,7 +188,7 @@ class TestTheSameNumbers:
 class TestFaults:
     def test_workers_and_submitters_killed_at_random_moments(self, cluster, tmp_path):
         """Nothing that was finished is lost, and nothing is there twice."""
-        rng, folder, seeds = random.Random(0), tmp_path / "out", 4
+        rng, folder, seeds = random.Random(0), tmp_path / "out", 6
         options = [*ONE, "--seeds", seeds, "--out", folder]
         cluster.start_worker()
         kept, kills = [], 0

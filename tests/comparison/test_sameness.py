@@ -126,9 +126,9 @@ SIZES = {
         "stem": 4,
     },
     "mobilenet": {"blocks": (1, 1, 2), "width": 4, "expansion": 2, "head": 8},
-    "shufflenet": {"blocks": (2,), "width": 8, "stem": 4, "head": 8},
+    "shufflenet": {"blocks": (2, 1), "width": 8, "stem": 4, "head": 8},
     "efficientnet": {
-        "blocks": (1, 2),
+        "blocks": (1, 1, 2),
         "width": 4,
         "expansion": 2,
         "head": 8,
@@ -136,8 +136,8 @@ SIZES = {
         "drop_connect": 0.5,
     },
     "regnet": {
-        "blocks": (1, 2),
-        "widths": (4, 6),
+        "blocks": (1, 1, 2),
+        "widths": (4, 6, 8),
         "group_width": 2,
         "stem": 4,
         "squeeze_excite": True,

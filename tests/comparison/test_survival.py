@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -74,17 +75,22 @@ def test_results_are_whole_after_200_kills(tmp_path):
 def test_a_killed_run_is_resumed(tmp_path):
     """compare.py itself, killed; no trial is run twice, and none is lost."""
     folder = tmp_path / "out"
-    with start(*SKYLARK, "--seeds", 4, "--out", folder) as run:
-        wait_for(run, "skylark seed 1: test accuracy")
-        time.sleep(0.5)
-        run.kill()
-    kept = results.read(folder)["trials"]
-    assert 2 <= len(kept) < 4
+    rng = random.Random(0)
+    kept = []
+    for attempt in range(2):
+        options = ["--resume", folder] if attempt else ["--out", folder]
+        with start(*SKYLARK, "--seeds", 5, *options) as run:
+            wait_for(run, f"skylark seed {len(kept) + 1}: test accuracy")
+            time.sleep(rng.uniform(0, 0.5))
+            run.kill()
+        before, kept = kept, results.read(folder)["trials"]
+        assert kept[: len(before)] == before
+        assert len(kept) > len(before)
     done = compare("--resume", folder)
     assert done.returncode == 0, done.stderr
     trials = results.read(folder)["trials"]
     assert trials[: len(kept)] == kept
-    assert [trial["seed"] for trial in trials] == list(range(4))
+    assert [trial["seed"] for trial in trials] == list(range(5))
     assert len(results.read(folder)["summary"]["skylark"]["fit_seconds"]) == 4
 
 
