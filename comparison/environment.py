@@ -51,11 +51,10 @@ def _gpu() -> str | None:
 def cpu(info: Path = Path("/proc/cpuinfo")) -> str:
     """Return the processor's name, and the widest vectors that it computes with.
 
-    Virtual machines may say "AMD EPYC" of any of them, with AVX-512 and without.
+    A virtual machine may say "AMD EPYC" alone, with AVX-512 and without.
     """
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    lines = (line.partition(":") for line in info.read_text().splitlines())
+    text = info.read_text() if info.exists() else ""
+    lines = (line.partition(":") for line in text.splitlines())
     told = {name.strip(): value.strip() for name, _, value in lines}
     name = told.get("model name") or platform.processor() or platform.machine()
     flags = told.get("flags", "").split()

@@ -264,7 +264,7 @@ def hold_out(
             f"early_stopping holds out validation_fraction={fraction} of the images, "
             f"some of each label, but {reason}: pass validation_data."
         )
-    from sklearn.model_selection import train_test_split  # a tenth of all imports
+    from sklearn.model_selection import train_test_split  # slow, and rarely needed
 
     train, validate = train_test_split(
         rows, test_size=fraction, stratify=y[rows], random_state=seed

@@ -80,7 +80,7 @@ def conv2d(
 def _takes_groups(dtype: Any) -> bool:
     """Return whether TensorFlow has gradients of grouped convolutions here.
 
-    On a CPU it has them in float32, with oneDNN's kernels: one says whether it works.
+    On a CPU it has them in float32 alone, with oneDNN's kernels. One is tried.
     """
     with tf.init_scope(), suppress(tf.errors.OpError):  # now, and in no graph
         one = tf.ones((1, 1, 1, 2), dtype)  # a pixel of two channels; its kernel

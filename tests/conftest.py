@@ -19,10 +19,12 @@ from models import MODELS
 
 
 def pytest_configure(config):
-    # scikit-learn imports pandas where it is installed. The tests need it; the some 200
-    # processes that they start do not, and it would be a fifth of their start.
-    if not config.getoption("numprocesses", None):  # of pytest-xdist: it runs no tests
-        os.environ["PYTHONPATH"] = str(Path(__file__).with_name("without_pandas"))
+    # scikit-learn imports pandas where it is installed. The tests need it; what they
+    # start does not, and would start a fifth more slowly with it.
+    if not config.getoption("numprocesses", None):  # pytest-xdist's own runs no tests
+        first = str(Path(__file__).with_name("without_pandas"))
+        path = filter(None, [first, os.environ.get("PYTHONPATH")])
+        os.environ["PYTHONPATH"] = os.pathsep.join(path)
     # A shell starts what runs in its background deaf to Ctrl-C, and nohup what it runs
     # deaf to the end of the terminal, children included.
     signal.signal(signal.SIGINT, signal.default_int_handler)

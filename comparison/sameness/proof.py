@@ -56,7 +56,7 @@ def prove(
     threads : int
         For Skylark's engines.
     timeout : float or None
-        Seconds for each.
+        Seconds for each contestant; the standard has no limit.
     recipe : mapping
         Parameters of the constructors that say how to train, besides the proof's own.
 

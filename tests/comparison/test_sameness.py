@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import networks
+from comparison import network
+from comparison.contestants import find_all
 from comparison.sameness import evidence
+from comparison.sameness.proof import prove
 from models import MODELS, Skylark_CNN
 from tests.conftest import model_params
 from tests.planted_faults import (
@@ -199,6 +202,14 @@ def test_the_size_of_pixels_is_no_fault(rescaled, images):
     )
     worst = evidence.deviations(fast, plain)
     assert evidence.within_limits(worst), worst
+
+
+def test_without_the_standard_there_is_no_proof(tmp_path):
+    """Its images are not there."""
+    resnet8, _ = network.preset("resnet8")
+    contestants = find_all(["skylark"], FAMILIES["resnet"])
+    with pytest.raises(RuntimeError, match="reference could not be run: FileNotFound"):
+        prove(contestants, tmp_path / "nowhere", resnet8, threads=1)
 
 
 def test_nan_is_no_proof(standard):

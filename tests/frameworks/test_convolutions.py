@@ -3,6 +3,8 @@
 In both dtypes: in float32, TensorFlow computes groups at once, and norms fused.
 """
 
+import os
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,17 @@ def ours(window, stride, groups, dtype, x, kernel, dout):
     out = conv.forward(np.moveaxis(x, (0, -1), (-1, 0)))
     dx = conv.backward(np.moveaxis(dout, (0, -1), (-1, 0)))
     return (np.moveaxis(a, (0, -1), (-1, 0)) for a in (out, dx)), conv.dkernel
+
+
+@pytest.mark.tf
+def test_tensorflow_has_onednn_unless_it_is_told_not_to(monkeypatch):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    monkeypatch.delenv(name, raising=False)
+    lazy.load("tensorflow")
+    assert os.environ[name] == "1"
+    monkeypatch.setenv(name, "0")
+    lazy.load("tensorflow")
+    assert os.environ[name] == "0"
 
 
 @pytest.mark.parametrize("dtype", LIMITS)
