@@ -77,11 +77,9 @@ class TiledConv2D(Conv2D):
         dout = np.ascontiguousarray(dout)
         if "bias" in self.roles:
             self.dbias = dout.sum((1, 2, 3))
-        self.dkernel = self._dkernel(dout)
-        if not self.needs_dx:
-            return np.empty(0, dout.dtype)
-        matrices = self._transformed_kernel(turned=True)
-        return self._convolved(dout, matrices, 2 - self.padding)
+        matrices = self._transformed_kernel(turned=True) if self.needs_dx else None
+        dx, self.dkernel = self._derived(dout, matrices)
+        return dx
 
     def _transformed_kernel(self, *, turned: bool) -> np.ndarray:
         """Return G k G' of the channels and filters of g groups: (36, g, c, f)."""
@@ -100,22 +98,36 @@ class TiledConv2D(Conv2D):
         out = aligned((f, H + 2 * padding - 2, W + 2 * padding - 2, n), x.dtype)
         for band in _bands(out.shape, c):
             seen = self._transformed(self.B, x, band, padding)
-            products = self.scratch.take("products", 36, g, f // g, seen.shape[-1])
-            multiply(by_few_rows, matrices, seen, products)
-            self._put(products, out, band)
+            self._put(self._products(matrices, seen), out, band)
         return out
 
-    def _dkernel(self, dout: np.ndarray) -> np.ndarray:
-        """Return the gradient of the kernel, (3, 3, c, f)."""
+    def _derived(
+        self, dout: np.ndarray, matrices: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradients of the input, if there are matrices, and of the kernel.
+
+        Both are convolutions of dout, by the turned kernel and by the input; so what a
+        tile sees of dout is transformed once.
+        """
         g, (c, f) = self.groups, self.kernel.shape[2:]
+        padding = 2 - self.padding
+        dx = aligned(self.x.shape if self.needs_dx else (0,), dout.dtype)
         total = np.zeros((36, g, c, f // g), dout.dtype)
-        part = self.scratch.take("matrices", *total.shape)
-        for band in _bands(dout.shape, len(self.x)):
-            seen = self._transformed(self.B, self.x, band, self.padding)
-            dproducts = self._transformed(self.A.T, dout, band, 0, "products")
-            total += multiply(by_blocks, seen, dproducts, part)
-        total = total.swapaxes(1, 2).reshape(36, -1)
-        return (self.G.T @ total).reshape(self.kernel.shape)
+        part = self.scratch.take("part", *total.shape)
+        for band in _bands(self.x.shape, len(dout)):
+            seen = self._transformed(self.B, dout, band, padding)
+            if matrices is not None:
+                self._put(self._products(matrices, seen), dx, band)
+            pixels = self._transformed(self.A.T, self.x, band, 0, "products")
+            total += multiply(by_blocks, pixels, seen, part)
+        taps = self.G.T @ total.swapaxes(1, 2).reshape(36, -1)
+        return dx, taps[::-1].reshape(self.kernel.shape)
+
+    def _products(self, matrices: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Return (36, g, f, tiles n) for matrices (36, g, f, c)."""
+        shape = *matrices.shape[:3], seen.shape[-1]
+        out = self.scratch.take("products", *shape)
+        return multiply(by_few_rows, matrices, seen, out)
 
     def _transformed(
         self,
