@@ -11,9 +11,11 @@ from frameworks.engines import PlainNet
 from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
+from frameworks.fast.fused import with_activations
 from frameworks.fast.meeting import ForkedMeeting, Meeting
-from frameworks.fast.norms import SharedNorm, with_activations
+from frameworks.fast.norms import SharedNorm
 from frameworks.fast.pointwise import PointwiseConv2D
+from frameworks.fast.pools import SeparableMaxPool2D
 from frameworks.fast.protocols import FastConvolution
 from frameworks.fast.scratch import Scratch
 from frameworks.fast.tiles import TiledConv2D
@@ -23,6 +25,7 @@ from frameworks.layers import (
     Dropout,
     Identity,
     Layer,
+    MaxPool2D,
     Sequential,
 )
 from frameworks.weights import is_trained
@@ -86,6 +89,7 @@ WAYS: dict[type, str] = {  # in which a layer can be computed
     TiledDepthwiseConv2D: "by depthwise tiles",
     PointwiseConv2D: "by small products",
     BandedConv2D: "by bands of rows",
+    SeparableMaxPool2D: "along rows, then columns",
     SharedNorm: "at meetings",
 }
 
@@ -130,4 +134,6 @@ def _fast(scratch: dict[str, Scratch], layer: Any) -> Any:
         plain: Any = kind.__base__
         if type(layer) is plain and kind.serves(layer):
             return kind(layer, scratch[layer.kernel.dtype.str])
+    if type(layer) is MaxPool2D and SeparableMaxPool2D.serves(layer):
+        return SeparableMaxPool2D(layer, scratch)
     return copy.copy(layer)

@@ -3,21 +3,26 @@
 import numpy as np
 import pytest
 
-from frameworks.fast import banded, depthwise, norms, pointwise
+from frameworks.fast import activations, banded, depthwise, pointwise
 from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
+from frameworks.fast.fused import ActivatedAdd, with_activations
 from frameworks.fast.meeting import Meeting
-from frameworks.fast.norms import SharedNorm, with_activations
+from frameworks.fast.norms import FAR, SharedNorm
 from frameworks.fast.pointwise import PointwiseConv2D
+from frameworks.fast.pools import SeparableMaxPool2D
 from frameworks.fast.scratch import Scratch
 from frameworks.layers import (
+    Add,
     BatchNorm2D,
     Conv2D,
     DepthwiseConv2D,
     Identity,
+    MaxPool2D,
     ReLU,
     ReLU6,
     Sequential,
+    Swish,
 )
 
 
@@ -131,11 +136,11 @@ def test_banded(window, options, floats, size, monkeypatch):
     check(conv, fast, rng.normal(size=(4, *size, 5)), weights)
 
 
-@pytest.mark.parametrize("activation", [Identity, ReLU, ReLU6])
+@pytest.mark.parametrize("activation", [Identity, ReLU, ReLU6, Swish])
 @pytest.mark.parametrize("scale", [True, False])
-@pytest.mark.parametrize("mean", [0, 1000])
+@pytest.mark.parametrize("mean", [0, 11, 1000])
 def test_norm_with_its_activation(activation, scale, mean, monkeypatch):
-    monkeypatch.setattr(norms, "FLOATS", 500)
+    monkeypatch.setattr(activations, "FLOATS", 500)
     rng = np.random.default_rng(0)
     norm = filled(BatchNorm2D(7, "float64", scale=scale), rng)
     norm.beta[:] = np.arange(7)  # some values below 0, and some above 6
@@ -160,6 +165,62 @@ def test_a_channel_of_one_value_has_no_variance():
     assert (norm.variance >= 0).all()
 
 
+@pytest.mark.parametrize("far", [0, 0.9 * FAR, 1.1 * FAR, 100])
+def test_how_far_a_mean_is_from_0_costs_no_digits(far):
+    """In float32, squares of the input itself would lose those of its variance."""
+    x, dout = np.random.default_rng(0).normal(size=(2, 3, 8, 8, 64))
+    x[1] += far  # the others stay where they are
+    exact = BatchNorm2D(3, "float64")
+    norm = SharedNorm(BatchNorm2D(3), Meeting(1), 0, Scratch("float32"))
+    x32, dout32 = x.astype("float32"), dout.astype("float32")
+    out = norm.forward(x32)
+    np.testing.assert_allclose(out, exact.forward(x32.astype(float)), atol=1e-4)
+    np.testing.assert_allclose(norm.variance, exact.variance, rtol=2e-6)
+    dx = exact.backward(dout32.astype(float))
+    np.testing.assert_allclose(norm.backward(dout32), dx, atol=1e-4)
+    np.testing.assert_allclose(
+        norm.dgamma, exact.dgamma, atol=2e-6 * np.abs(exact.dgamma).max()
+    )
+
+
+@pytest.mark.parametrize("activation", [ReLU, ReLU6, Swish])
+@pytest.mark.parametrize("others", [1, 2])
+def test_sum_with_its_activation(activation, others, monkeypatch):
+    monkeypatch.setattr(activations, "FLOATS", 500)
+    rng = np.random.default_rng(0)
+
+    def block():
+        rest = [ReLU6(), Swish()][:others]
+        return Sequential(inside=Sequential(Add(Identity(), *rest), activation()))
+
+    plain, fast = block(), with_activations(block())
+    assert isinstance(fast.layers["inside"].layers["0"], ActivatedAdd)
+    check(plain, fast, rng.normal(0, 4, (7, 5, 4, 6)), [])
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (5, 3)])
+@pytest.mark.parametrize(
+    ("window", "stride", "padding"),
+    [((3, 3), 1, 1), ((3, 3), 2, 1), ((3, 2), 1, 0), ((5, 3), 2, 2), ((2, 3), 1, 0)],
+)
+@pytest.mark.parametrize("ties", [False, True])
+def test_pool(window, stride, padding, size, ties, monkeypatch):
+    """After a ReLU, most windows tie at zero: the gradient goes to the first pixel."""
+    monkeypatch.setattr(activations, "FLOATS", 500)
+    x = np.random.default_rng(0).normal(size=(7, *size, 6))
+    if ties:
+        x = np.maximum(np.rint(x), 0)
+    pool = MaxPool2D(window, stride, padding)
+    assert SeparableMaxPool2D.serves(pool)
+    fast = SeparableMaxPool2D(pool, {"<f8": Scratch("float64")})
+    check(pool, fast, x, [])
+
+
+def test_pools_side_by_side_are_plain():
+    assert not SeparableMaxPool2D.serves(MaxPool2D((2, 2)))
+    assert not SeparableMaxPool2D.serves(MaxPool2D((3, 2), 2))
+
+
 def test_only_a_norm_and_what_comes_right_after_it_are_one():
     """What a network itself is a chain of keeps its outputs."""
     meeting, scratch = Meeting(1), Scratch("float32")
@@ -170,5 +231,6 @@ def test_only_a_norm_and_what_comes_right_after_it_are_one():
         norm=first, relu=ReLU(), inside=Sequential(second, Identity(), third, ReLU6())
     )
     with_activations(net)
-    assert [norm.top for norm in (first, second, third)] == [None, None, 6]
+    assert first.activation is second.activation is None
+    assert third.activation.top == 6
     assert type(net.layers["relu"]) is ReLU

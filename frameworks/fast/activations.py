@@ -1,0 +1,89 @@
+"""Activations of what another layer has just computed, some channels at a time.
+
+By itself, an activation reads and writes all of its input again. What a norm or a sum
+computes it can take while that is in the core's cache.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from frameworks.fast.scratch import aligned
+from frameworks.layers import ReLU, ReLU6, Swish
+
+FLOATS = 131_072  # of a band: what one step writes is in the cache for the next
+
+
+class Activation(Protocol):
+    """Works on bands: some rows (channels, numbers of a channel) of a layer's."""
+
+    def forward(self, band: slice, rows: np.ndarray) -> None:
+        """Overwrite the rows with what comes out of them."""
+
+    def backward(
+        self, band: slice, dout: np.ndarray, out: np.ndarray, din: np.ndarray
+    ) -> None:
+        """Write the gradient of what came in, from that of `out`, what came out."""
+
+
+class Cut:
+    """out = min(max(x, 0), top): ReLU and ReLU6."""
+
+    def __init__(self, top: float) -> None:
+        self.top = top
+
+    def forward(self, band: slice, rows: np.ndarray) -> None:
+        """Any rows."""
+        np.clip(rows, 0, self.top, out=rows)
+
+    def backward(
+        self, band: slice, dout: np.ndarray, out: np.ndarray, din: np.ndarray
+    ) -> None:
+        """Where nothing was cut, the gradient passes."""
+        passed = out > 0
+        if self.top < np.inf:
+            passed &= out < self.top
+        din[:] = passed  # a product with truth values takes half as long again
+        din *= dout
+
+
+class Gated:
+    """out = x gate, gate = sigmoid(x): Swish. The slope is gate + out (1 - gate)."""
+
+    def __init__(self) -> None:
+        self.gates: dict[int, np.ndarray] = {}  # by where their band starts
+
+    def forward(self, band: slice, rows: np.ndarray) -> None:
+        """Any rows."""
+        gate = self.gates[band.start] = aligned(rows.shape, rows.dtype)
+        np.multiply(rows, 0.5, out=gate)
+        np.tanh(gate, out=gate)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
+        gate += 1
+        gate *= 0.5
+        rows *= gate
+
+    def backward(
+        self, band: slice, dout: np.ndarray, out: np.ndarray, din: np.ndarray
+    ) -> None:
+        """Everything passes, times the slope."""
+        np.subtract(1, out, out=din)
+        din *= self.gates.pop(band.start)
+        din += out
+        din *= dout
+
+
+ACTIVATIONS: dict[type, Callable[[], Activation]] = {
+    ReLU: partial(Cut, np.inf),
+    ReLU6: partial(Cut, 6.0),
+    Swish: Gated,
+}
+
+
+def bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield some of the channels of rows of this shape at a time."""
+    c, values = shape
+    step = max(1, FLOATS // values)
+    for start in range(0, c, step):
+        yield slice(start, min(c, start + step))

@@ -1,0 +1,74 @@
+"""Layers of a worker's network that compute the activation after them."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from frameworks.fast.activations import ACTIVATIONS, Activation, bands
+from frameworks.fast.norms import SharedNorm
+from frameworks.fast.scratch import aligned
+from frameworks.layers import Add, Container, Identity, Sequential
+
+
+class ActivatedAdd(Add):
+    """The sum of what several layers make of the same input, and its activation."""
+
+    def __init__(self, add: Add, activation: Activation) -> None:
+        vars(self).update(vars(add))
+        self.activation = activation
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """Any shape, the same from each layer."""
+        outs = [layer.forward(x, training=training) for layer in self.layers.values()]
+        first, second, *others = map(_rows, outs)
+        self.out = aligned(first.shape, first.dtype)
+        for band in bands(first.shape):
+            part = np.add(first[band], second[band], out=self.out[band])
+            for other in others:
+                part += other[band]
+            self.activation.forward(band, part)
+        return self.out.reshape(outs[0].shape)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """Return the sum of the gradients of x."""
+        drows = _rows(dout)
+        dsum = aligned(drows.shape, drows.dtype)
+        for band in bands(drows.shape):
+            self.activation.backward(band, drows[band], self.out[band], dsum[band])
+        return super().backward(dsum.reshape(dout.shape))
+
+
+def with_activations(net: Sequential) -> Sequential:
+    """Let norms and sums inside of a network's layers compute the activation after.
+
+    What the network is a chain of keeps the outputs that it had. The network is
+    changed, and returned.
+    """
+    for part in net.layers.values():
+        _fuse(part)
+    return net
+
+
+def _fuse(layer: Any) -> None:
+    if not isinstance(layer, Container):
+        return
+    for part in layer.layers.values():
+        _fuse(part)
+    if not isinstance(layer, Sequential):
+        return
+    for (name, part), (after, activation) in pairwise(list(layer.layers.items())):
+        if type(activation) not in ACTIVATIONS:
+            continue
+        if isinstance(part, SharedNorm):
+            part.activation = ACTIVATIONS[type(activation)]()
+        elif type(part) is Add and len(part.layers) > 1:
+            layer.layers[name] = ActivatedAdd(part, ACTIVATIONS[type(activation)]())
+        else:
+            continue
+        layer.layers[after] = Identity()
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    """(c, h, w, n) -> (c, h w n)."""
+    return np.ascontiguousarray(x).reshape(len(x), -1)
