@@ -80,7 +80,7 @@ def medians(folder: Path) -> dict[str, Any]:
 def measured(kept: dict[str, Any]) -> Table:
     """Return accuracy, speed and memory of each network in each framework."""
     header = ["network", "in", "test accuracy", "images/s", "of the fastest"]
-    header += ["first step s", "peak MB", "images, epochs, seeds"]
+    header += ["first step s", "peak MB", "images, epochs, seeds", "processor"]
     rows = []
     for name, entry in kept.items():
         fastest = max(m["images_per_second"][0] for m in entry["models"].values())
@@ -96,6 +96,7 @@ def measured(kept: dict[str, Any]) -> Table:
                 f"{row['first_step_seconds']:.1f}",
                 f"{row['peak_memory_bytes'] / 1e6:,.0f}",
                 size,
+                entry["machine"],
             )
             rows.append(cells)
     return Table(header, rows)
