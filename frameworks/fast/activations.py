@@ -19,7 +19,7 @@ FLOATS = 131_072  # of a band: what one step writes is in the cache for the next
 class Activation(Protocol):
     """Works on bands: some rows (channels, numbers of a channel) of a layer's."""
 
-    def forward(self, band: slice, rows: np.ndarray) -> None:
+    def forward(self, band: slice, rows: np.ndarray, training: bool = True) -> None:
         """Overwrite the rows with what comes out of them."""
 
     def backward(
@@ -34,9 +34,9 @@ class Cut:
     def __init__(self, top: float) -> None:
         self.top = top
 
-    def forward(self, band: slice, rows: np.ndarray) -> None:
+    def forward(self, band: slice, rows: np.ndarray, training: bool = True) -> None:
         """Any rows."""
-        np.clip(rows, 0, self.top, out=rows)
+        rows.clip(0, self.top, out=rows)
 
     def backward(
         self, band: slice, dout: np.ndarray, out: np.ndarray, din: np.ndarray
@@ -55,9 +55,11 @@ class Gated:
     def __init__(self) -> None:
         self.gates: dict[int, np.ndarray] = {}  # by where their band starts
 
-    def forward(self, band: slice, rows: np.ndarray) -> None:
+    def forward(self, band: slice, rows: np.ndarray, training: bool = True) -> None:
         """Any rows."""
-        gate = self.gates[band.start] = aligned(rows.shape, rows.dtype)
+        gate = aligned(rows.shape, rows.dtype)
+        if training:
+            self.gates[band.start] = gate
         np.multiply(rows, 0.5, out=gate)
         np.tanh(gate, out=gate)  # sigmoid(x) = (1 + tanh(x / 2)) / 2
         gate += 1

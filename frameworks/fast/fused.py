@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.fast.activations import ACTIVATIONS, Activation, bands
+from frameworks.fast.folded import FoldedConv2D
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.scratch import aligned
 from frameworks.layers import Add, Container, Identity, Sequential
@@ -22,13 +23,15 @@ class ActivatedAdd(Add):
         """Any shape, the same from each layer."""
         outs = [layer.forward(x, training=training) for layer in self.layers.values()]
         first, second, *others = map(_rows, outs)
-        self.out = aligned(first.shape, first.dtype)
+        out = aligned(first.shape, first.dtype)
         for band in bands(first.shape):
-            part = np.add(first[band], second[band], out=self.out[band])
+            part = np.add(first[band], second[band], out=out[band])
             for other in others:
                 part += other[band]
-            self.activation.forward(band, part)
-        return self.out.reshape(outs[0].shape)
+            self.activation.forward(band, part, training)
+        if training:
+            self.out = out
+        return out.reshape(outs[0].shape)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """Return the sum of the gradients of x."""
@@ -40,7 +43,7 @@ class ActivatedAdd(Add):
 
 
 def with_activations(net: Sequential) -> Sequential:
-    """Let norms and sums inside of a network's layers compute the activation after.
+    """Let what can inside of a network's layers compute the activation after it.
 
     What the network is a chain of keeps the outputs that it had. The network is
     changed, and returned.
@@ -60,7 +63,7 @@ def _fuse(layer: Any) -> None:
     for (name, part), (after, activation) in pairwise(list(layer.layers.items())):
         if type(activation) not in ACTIVATIONS:
             continue
-        if isinstance(part, SharedNorm):
+        if isinstance(part, SharedNorm | FoldedConv2D):
             part.activation = ACTIVATIONS[type(activation)]()
         elif type(part) is Add and len(part.layers) > 1:
             layer.layers[name] = ActivatedAdd(part, ACTIVATIONS[type(activation)]())

@@ -41,7 +41,7 @@ class Member:
         alone = partial(_fast, scratch)
         shared = twin(net, partial(_shared, alone, meeting, number, scratch))
         self.net = PlainNet(with_activations(shared))
-        self.predicting = PlainNet(folded(twin(net, alone)))
+        self.predicting = PlainNet(with_activations(folded(twin(net, alone))))
         self.weighted = list(self.net.net.weighted().values())
         self.meeting = meeting
 

@@ -11,6 +11,7 @@ from frameworks import engines
 from frameworks.engines import PlainNet
 from frameworks.fast import threads
 from frameworks.fast.folded import FoldedConv2D, folded
+from frameworks.fast.fused import with_activations
 from frameworks.fast.member import ways
 from frameworks.fast.memory import Growth
 from frameworks.fast.shared import SharedNet
@@ -170,7 +171,7 @@ class TestPredictions:
     @pytest.mark.parametrize("family", FAMILIES)
     def test_are_those_of_the_plain_layers(self, family):
         net, x = network(family), batch(6)[0].transpose(3, 1, 2, 0)
-        predicting = folded(net)
+        predicting = with_activations(folded(net))
         for layer in net.layers:
             expected = net.forward(x, training=False, last=layer)
             found = predicting.forward(x, training=False, last=layer)
@@ -193,6 +194,17 @@ class TestPredictions:
         assert sum(isinstance(layer, FoldedConv2D) for layer in leaves) >= 3
         norms = sum(isinstance(layer, BatchNorm2D) for layer in leaves)
         assert (norms > 0) == (family == "densenet")
+
+    @pytest.mark.parametrize("family", ["efficientnet", "resnet"])
+    def test_keep_nothing(self, family):
+        """Activations that are computed with what comes before them, as well."""
+        net, x = network(family), batch(6)[0].transpose(3, 1, 2, 0)
+        predicting = with_activations(folded(net))
+        predicting.forward(x, training=False)
+        leaves = [layer for _, layer in predicting.leaves()]
+        fused = [k.activation for k in leaves if isinstance(k, FoldedConv2D)]
+        assert sum(activation is not None for activation in fused) >= 3
+        assert not any(getattr(activation, "gates", None) for activation in fused)
 
     def test_leave_training_as_it_is(self):
         """A prediction between two steps changes nothing of the second."""
