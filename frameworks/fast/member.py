@@ -89,7 +89,7 @@ WAYS: dict[type, str] = {  # in which a layer can be computed
     TiledDepthwiseConv2D: "by depthwise tiles",
     PointwiseConv2D: "by small products",
     BandedConv2D: "by bands of rows",
-    SeparableMaxPool2D: "along rows, then columns",
+    SeparableMaxPool2D: "axis by axis",
     SharedNorm: "at meetings",
 }
 
