@@ -4,7 +4,7 @@ By itself, an activation reads and writes all of its input again. What a norm or
 computes it can take while that is in the core's cache.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -12,8 +12,6 @@ import numpy as np
 
 from frameworks.fast.scratch import aligned
 from frameworks.layers import ReLU, ReLU6, Swish
-
-FLOATS = 131_072  # of a band: what one step writes is in the cache for the next
 
 
 class Activation(Protocol):
@@ -81,11 +79,3 @@ ACTIVATIONS: dict[type, Callable[[], Activation]] = {
     ReLU6: partial(Cut, 6.0),
     Swish: Gated,
 }
-
-
-def bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Yield some of the channels of rows of this shape at a time."""
-    c, values = shape
-    step = max(1, FLOATS // values)
-    for start in range(0, c, step):
-        yield slice(start, min(c, start + step))

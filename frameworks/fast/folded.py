@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.fast.activations import Activation, bands
+from frameworks.fast.activations import Activation
+from frameworks.fast.channels import bands
 from frameworks.layers import (
     BatchNorm2D,
     Container,

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.fast.activations import ACTIVATIONS, Activation, bands
+from frameworks.fast.activations import ACTIVATIONS, Activation
+from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.folded import FoldedConv2D
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.scratch import aligned
@@ -22,7 +23,7 @@ class ActivatedAdd(Add):
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """Any shape, the same from each layer."""
         outs = [layer.forward(x, training=training) for layer in self.layers.values()]
-        first, second, *others = map(_rows, outs)
+        first, second, *others = map(as_rows, outs)
         out = aligned(first.shape, first.dtype)
         for band in bands(first.shape):
             part = np.add(first[band], second[band], out=out[band])
@@ -35,7 +36,7 @@ class ActivatedAdd(Add):
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """Return the sum of the gradients of x."""
-        drows = _rows(dout)
+        drows = as_rows(dout)
         dsum = aligned(drows.shape, drows.dtype)
         for band in bands(drows.shape):
             self.activation.backward(band, drows[band], self.out[band], dsum[band])
@@ -70,8 +71,3 @@ def _fuse(layer: Any) -> None:
         else:
             continue
         layer.layers[after] = Identity()
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    """(c, h, w, n) -> (c, h w n)."""
-    return np.ascontiguousarray(x).reshape(len(x), -1)

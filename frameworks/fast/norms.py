@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from frameworks.fast.activations import Activation, bands
+from frameworks.fast.activations import Activation
+from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.layers import BatchNorm2D
 
 NUMBERS = 4  # of a channel, that meet at most
-FAR = 3.0  # standard deviations of a mean from 0: squares of the input are too large
+FAR = 3.0  # standard deviations from 0 to a mean: from there on, squares lose digits
 
 
 class SharedNorm(BatchNorm2D):
@@ -42,7 +43,7 @@ class SharedNorm(BatchNorm2D):
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, h, w, n) -> the same shape, in training."""
-        rows = np.ascontiguousarray(x).reshape(len(x), -1)
+        rows = as_rows(x)
         self.batch_mean, variance = self._statistics(rows)
         self.std = np.sqrt(variance + self.EPSILON)
         scale = self.gamma / self.std
@@ -58,7 +59,7 @@ class SharedNorm(BatchNorm2D):
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The same shape: the batch's mean and variance depend on x as well."""
-        drows = np.ascontiguousarray(dout).reshape(self.rows.shape)
+        drows = as_rows(dout)
         dx = aligned(drows.shape, drows.dtype)
         dbeta, dgamma = np.empty((2, len(dx)), dx.dtype)
         for band in bands(dx.shape):
@@ -124,7 +125,7 @@ class SharedNorm(BatchNorm2D):
         return np.vecdot(part, part)
 
     def _from_origin(self, band: slice) -> np.ndarray:
-        """Return a band of the input; its origins are 0, or all are the means."""
+        """Return a band of the input minus its origins: all 0, or all the means."""
         part, origin = self.rows[band], self.origin[band]
         if not origin.any():
             return part

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from frameworks.fast.channels import as_rows
 from frameworks.fast.products import by_blocks, equal_parts, multiply, times
 from frameworks.fast.scratch import Scratch
 from frameworks.layers import Conv2D
@@ -24,7 +25,7 @@ class PointwiseConv2D(Conv2D):
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, h, w, n) -> (f, h, w, n)."""
-        columns = _columns(x)
+        columns = as_rows(x)
         if training:
             self.columns = columns
         out = times(self.kernel[0, 0].T, columns)
@@ -34,7 +35,7 @@ class PointwiseConv2D(Conv2D):
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(f, h, w, n) -> (c, h, w, n)."""
-        dcolumns = _columns(dout)
+        dcolumns = as_rows(dout)
         if "bias" in self.roles:
             self.dbias = dcolumns.sum(1)
         self.dkernel = self._dkernel(dcolumns).reshape(self.kernel.shape)
@@ -54,8 +55,3 @@ class PointwiseConv2D(Conv2D):
         out = self.scratch.take("part", count, c, f)
         total: np.ndarray = multiply(by_blocks, a, b, out).sum(0)
         return total
-
-
-def _columns(x: np.ndarray) -> np.ndarray:
-    """(c, h, w, n) -> (c, h w n)."""
-    return np.ascontiguousarray(x).reshape(len(x), -1)

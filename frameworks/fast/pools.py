@@ -8,12 +8,12 @@ were nearly half of a step of GoogLeNet.
 
 import numpy as np
 
-from frameworks.fast.activations import bands
+from frameworks.fast.channels import bands
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.layers import MaxPool2D
-from frameworks.layers.windows import crop
+from frameworks.layers.windows import crop, pad, windows
 
-Axis = tuple[int, int, int]  # where windows lie, their size, and their stride
+Axis = tuple[tuple[int, int], tuple[int, int]]  # size and stride of its windows
 
 
 class SeparableMaxPool2D(MaxPool2D):
@@ -23,7 +23,7 @@ class SeparableMaxPool2D(MaxPool2D):
         vars(self).update(vars(pool))
         self.scratch = scratch
         (kh, kw), (down, right) = self.window, self.stride
-        self.rows, self.columns = (2, kw, right), (1, kh, down)
+        self.rows, self.columns = ((1, kw), (1, right)), ((kh, 1), (down, 1))
 
     @staticmethod
     def serves(pool: MaxPool2D) -> bool:
@@ -35,13 +35,12 @@ class SeparableMaxPool2D(MaxPool2D):
         """(c, H, W, n) -> (c, h, w, n), h = (H + 2 padding - kh) // stride + 1."""
         c, *sides, n = x.shape
         H, W = (side + 2 * self.padding for side in sides)
-        h, w = _count(H, self.columns), _count(W, self.rows)
+        (kh, kw), (down, right) = self.window, self.stride
+        h, w = (H - kh) // down + 1, (W - kw) // right + 1
         out = aligned((c, h, w, n), x.dtype)
         larger = []
         for band in bands((c, H * W * n)):
-            padded = self._take("padded", x, len(x[band]), H, W, n)
-            padded.fill(-np.inf)
-            crop(padded, self.padding)[:] = x[band]
+            padded = pad(x[band], self.padding, -np.inf)
             half = self._take("half", x, len(padded), H, w, n)
             found = _maximum(padded, self.rows, half)
             larger.append((found, _maximum(half, self.columns, out[band])))
@@ -74,7 +73,7 @@ def _maximum(x: np.ndarray, axis: Axis, out: np.ndarray) -> list[np.ndarray]:
     Return, for each pixel of the windows but the first, where it is larger than those
     before it.
     """
-    first, *others = _pixels(x, axis)
+    first, *others = windows(x, *axis)
     np.copyto(out, first)
     larger = []
     for pixel in others:
@@ -91,24 +90,10 @@ def _give_back(
     The gradients of the windows are used up.
     """
     dx.fill(0)
-    first, *others = _pixels(dx, axis)
+    first, *others = windows(dx, *axis)
     for dpixel, won in zip(reversed(others), reversed(larger), strict=True):
         part = won.astype(rest.dtype)  # faster than a product with truth values
         part *= rest
         rest -= part
         dpixel += part
     first += rest
-
-
-def _pixels(x: np.ndarray, axis: Axis) -> list[np.ndarray]:
-    """Return views of (c, H, W, n): the first pixel of each window, the second, ..."""
-    where, size, stride = axis
-    swapped = x.swapaxes(0, where)
-    end = len(swapped) - size + 1
-    return [swapped[i : i + end : stride].swapaxes(0, where) for i in range(size)]
-
-
-def _count(side: int, axis: Axis) -> int:
-    """Return how many windows there are along a side."""
-    _, size, stride = axis
-    return (side - size) // stride + 1

@@ -77,8 +77,7 @@ class TiledConv2D(Conv2D):
         dout = np.ascontiguousarray(dout)
         if "bias" in self.roles:
             self.dbias = dout.sum((1, 2, 3))
-        matrices = self._transformed_kernel(turned=True) if self.needs_dx else None
-        dx, self.dkernel = self._derived(dout, matrices)
+        dx, self.dkernel = self._derived(dout)
         return dx
 
     def _transformed_kernel(self, *, turned: bool) -> np.ndarray:
@@ -101,22 +100,20 @@ class TiledConv2D(Conv2D):
             self._put(self._products(matrices, seen), out, band)
         return out
 
-    def _derived(
-        self, dout: np.ndarray, matrices: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the gradients of the input, if there are matrices, and of the kernel.
+    def _derived(self, dout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradients of the input, if it is asked for, and of the kernel.
 
         Both are convolutions of dout, by the turned kernel and by the input; so what a
         tile sees of dout is transformed once.
         """
         g, (c, f) = self.groups, self.kernel.shape[2:]
-        padding = 2 - self.padding
+        matrices = self._transformed_kernel(turned=True)
         dx = aligned(self.x.shape if self.needs_dx else (0,), dout.dtype)
         total = np.zeros((36, g, c, f // g), dout.dtype)
         part = self.scratch.take("part", *total.shape)
         for band in _bands(self.x.shape, len(dout)):
-            seen = self._transformed(self.B, dout, band, padding)
-            if matrices is not None:
+            seen = self._transformed(self.B, dout, band, 2 - self.padding)
+            if self.needs_dx:
                 self._put(self._products(matrices, seen), dx, band)
             pixels = self._transformed(self.A.T, self.x, band, 0, "products")
             total += multiply(by_blocks, pixels, seen, part)

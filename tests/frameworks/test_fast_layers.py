@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from frameworks.fast import activations, banded, depthwise, pointwise
+from frameworks.fast import banded, channels, depthwise, pointwise
 from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.fused import ActivatedAdd, with_activations
@@ -140,7 +140,7 @@ def test_banded(window, options, floats, size, monkeypatch):
 @pytest.mark.parametrize("scale", [True, False])
 @pytest.mark.parametrize("mean", [0, 11, 1000])
 def test_norm_with_its_activation(activation, scale, mean, monkeypatch):
-    monkeypatch.setattr(activations, "FLOATS", 500)
+    monkeypatch.setattr(channels, "FLOATS", 500)
     rng = np.random.default_rng(0)
     norm = filled(BatchNorm2D(7, "float64", scale=scale), rng)
     norm.beta[:] = np.arange(7)  # some values below 0, and some above 6
@@ -186,7 +186,7 @@ def test_how_far_a_mean_is_from_0_costs_no_digits(far):
 @pytest.mark.parametrize("activation", [ReLU, ReLU6, Swish])
 @pytest.mark.parametrize("others", [1, 2])
 def test_sum_with_its_activation(activation, others, monkeypatch):
-    monkeypatch.setattr(activations, "FLOATS", 500)
+    monkeypatch.setattr(channels, "FLOATS", 500)
     rng = np.random.default_rng(0)
 
     def block():
@@ -206,7 +206,7 @@ def test_sum_with_its_activation(activation, others, monkeypatch):
 @pytest.mark.parametrize("ties", [False, True])
 def test_pool(window, stride, padding, size, ties, monkeypatch):
     """After a ReLU, most windows tie at zero: the gradient goes to the first pixel."""
-    monkeypatch.setattr(activations, "FLOATS", 500)
+    monkeypatch.setattr(channels, "FLOATS", 500)
     x = np.random.default_rng(0).normal(size=(7, *size, 6))
     if ties:
         x = np.maximum(np.rint(x), 0)
