@@ -13,9 +13,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from joblib import cpu_count
 
 from frameworks.lazy import load
 from models import MODELS
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which may be missing
+def pytest_xdist_auto_num_workers(config):
+    """One process of tests a core, and one more: some tests wait for a deadline."""
+    return cpu_count() + 1
 
 
 def pytest_configure(config):

@@ -6,6 +6,7 @@ import io
 import token
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 VERSION = 2
@@ -42,6 +43,7 @@ def count(*sources: str) -> Count:
     return total | {"gzip_bytes": len(compressed)}
 
 
+@cache  # a part is counted alone, and with the others
 def _code(source: str) -> tuple[list[str], int, int]:
     """Return the lines with code, and the number of statements and of tokens."""
     tree = ast.parse(source)
@@ -56,7 +58,9 @@ def _code(source: str) -> tuple[list[str], int, int]:
         kind = token.tok_name[item.type]  # from Python 3.12 on, f-strings have parts
         f_strings -= kind == "FSTRING_END"
         counts = item.type in COUNTED or kind == "FSTRING_START"
-        docstring = any(start <= item.start < end for start, end in spans)
+        docstring = item.type == token.STRING and any(
+            start <= item.start < end for start, end in spans
+        )
         if (counts or kind.startswith("FSTRING")) and not docstring:
             lines.update(range(item.start[0], item.end[0] + 1))
             tokens += counts and not f_strings

@@ -75,15 +75,16 @@ class Specification:
 
 
 def _moments(x: np.ndarray, block: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """Return each channel's exact mean and std in 0..1, computed block by block."""
-    total, squares = np.zeros((2, x.shape[-1]), np.int64)
+    """Return each channel's exact mean and std in 0..1: each byte is counted."""
+    channels, values = x.shape[-1], np.arange(256)
+    counts = np.zeros((channels, 256), np.int64)
     for start in range(0, len(x), block):
-        pixels = x[start : start + block].astype(np.int32)
-        total += pixels.sum(axis=(0, 1, 2))
-        squares += np.square(pixels).sum(axis=(0, 1, 2))
-    count = x.size / x.shape[-1]
-    mean = total / count
-    return mean / 255, np.sqrt(squares / count - mean**2) / 255
+        pixels = x[start : start + block].reshape(-1, channels)
+        for channel, count in enumerate(counts):
+            count += np.bincount(pixels[:, channel], minlength=256)
+    total = counts[0].sum()
+    mean = counts @ values / total
+    return mean / 255, np.sqrt(counts @ values**2 / total - mean**2) / 255
 
 
 def _text(values: np.ndarray | tuple[float, ...]) -> str:

@@ -107,7 +107,7 @@ def test_a_killed_trial_goes_on_within_its_fit(tmp_path):
     done = compare("--resume", folder)
     assert done.returncode == 0, done.stderr
     (found,), (expected,) = (results.read(f)["trials"] for f in (folder, whole))
-    assert 3 <= found["epochs_earlier"] < 40
+    assert 2 <= found["epochs_earlier"] < 40  # of epoch 3, it may be yet to be written
     assert "epochs_earlier" not in expected
     for name in ("loss", "accuracy"):
         assert found["history"][name] == expected["history"][name]
