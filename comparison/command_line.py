@@ -30,7 +30,7 @@ def parser() -> ArgumentParser:
         type=Path,
         nargs="+",
         metavar="DIR",
-        help="print an older run, or two side by side",
+        help="print an older run (a folder, or its results.json), or two side by side",
     )
     task("--count-only", action="store_true", help="print how long the classes are")
     task(

@@ -41,10 +41,12 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     ValueError
-        Another run does.
+        Another run does; or it is a file.
     OSError
         It cannot be written to.
     """
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file, and a run is written into a folder.")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK, timeout=0):
@@ -78,21 +80,25 @@ def write_text(path: Path, text: str) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def read(folder: Path) -> "records.Run":
+def read(place: Path) -> "records.Run":
     """Return an earlier run; one of schema 1 as schema 2 has it.
+
+    Parameters
+    ----------
+    place : Path
+        The run's folder; or its results.json, wherever that is kept.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        There is none in the folder, or of another schema, or it is not what
-        compare.py writes.
+        There is none, or of another schema, or it is not what compare.py writes.
     """
     from comparison import records  # brings all networks; a writer needs none
     from comparison.settings import unused
 
-    path = folder / FILE
+    path = place if place.is_file() else place / FILE
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} holds no {FILE}: it is not a run's folder.")
+        raise FileNotFoundError(f"{place} holds no {FILE}: it is not a run's folder.")
     try:
         run = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deep

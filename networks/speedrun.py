@@ -195,6 +195,6 @@ RECIPE: dict[str, Any] = {
     "test_augment": "flip+shift",
 }
 PRESETS: dict[str, dict[str, Any]] = {
-    "speedrun93": {"widths": (64, 128, 128), "depth": 2, "epochs": 16} | RECIPE,
+    "speedrun93": {"widths": (64, 128, 128), "depth": 2, "epochs": 18} | RECIPE,
     "speedrun94": {"widths": (64, 256, 256), "depth": 2, "epochs": 12} | RECIPE,
 }

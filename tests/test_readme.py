@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from comparison import results
 from comparison.counting.code_length import ROOT
 
 ENGLISH, CHINESE = (ROOT / name for name in ("README.md", "README.zh-CN.md"))
@@ -13,6 +14,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+KEPT = sorted((ROOT / "docs" / "results").glob("*.json"))
 
 
 def texts():
@@ -90,3 +92,13 @@ def test_pictures_are_there():
 def test_usage_is_on_the_first_screen():
     lines = ENGLISH.read_text("utf-8").split("\n")
     assert next(n for n, line in enumerate(lines) if "make compare" in line) < 25
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.name)
+def test_results_that_are_kept_can_be_shown(kept):
+    """Each is whole, is named by a page, and says nothing of where it was made."""
+    run = results.read(kept)
+    assert run["sameness"]["passed"]
+    assert {trial["status"] for trial in run["trials"]} == {"ok"}
+    assert any(f"docs/results/{kept.name}" in p.read_text("utf-8") for p in PAGES)
+    assert not re.search(r'[" =]/\w', kept.read_text("utf-8")), "a path of a machine"

@@ -136,7 +136,7 @@ def main() -> None:
     parser.description = "Write code, counts and tables of runs into a page."
     parser.add_argument("page", type=Path)
     parser.add_argument(
-        "runs", nargs="*", metavar="NAME=DIR", help="put DIR's table into block NAME"
+        "runs", nargs="*", metavar="NAME=DIR", help="put a run's table into block NAME"
     )
     arguments = parser.parse_args()
     text = fresh(arguments.page.read_text("utf-8"))

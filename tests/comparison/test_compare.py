@@ -153,6 +153,26 @@ def test_resume_refuses_what_was_begun_elsewhere(skylark_run, tmp_path):
         assert results.read(tmp_path) == run
 
 
+def test_results_that_are_kept_elsewhere_are_shown(skylark_run, tmp_path):
+    """Alone, as docs/results has them; but a run goes on in a folder."""
+    _, folder = skylark_run
+    kept = tmp_path / "digits.json"
+    kept.write_bytes((folder / results.FILE).read_bytes())
+    shown = compare("--show", kept)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == compare("--show", folder).stdout
+    page = tmp_path / "page.html"
+    assert compare("--show", kept, "--html", page).returncode == 0
+    assert "Skylark_CNN" in page.read_text("utf-8")
+    for option in ("--resume", "--out"):
+        done = compare(*SKYLARK * (option == "--out"), option, kept)
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"compare.py: {kept} is a file, and a run is written into a folder.\n"
+        )
+    assert kept.read_bytes() == (folder / results.FILE).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
