@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.fast.activations import Activation
-from frameworks.fast.channels import bands
+from frameworks.fast.channels import as_rows, bands
 from frameworks.layers import (
     BatchNorm2D,
     Container,
@@ -45,7 +45,7 @@ class FoldedConv2D:
         by_output = factor[:, None] if depthwise else factor
         self.folded.kernel = self.conv.kernel * by_output
         out = self.folded.forward(x, training=False)
-        rows = out.reshape(len(out), -1)
+        rows = as_rows(out)
         shift = norm.beta - norm.mean * factor
         for band in bands(rows.shape):
             part = rows[band]

@@ -13,7 +13,7 @@ from tests.test_checkpoints import assert_equal, stopped
 
 NAMES = [pytest.param(n, marks=getattr(pytest.mark, n)) for n in efficientnet.MODELS]
 DROPS = {
-    "blocks": (1, 2),
+    "blocks": (1, 1, 2),
     "width": 4,
     "expansion": 2,
     "head": 16,
