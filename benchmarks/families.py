@@ -72,7 +72,6 @@ def medians(folder: Path) -> dict[str, Any]:
         "threads": found["settings"]["threads"],
         **{setting: found["settings"][setting] for setting in SETTINGS},
         "proved": bool(proof and proof["passed"]),
-        "deviations": {k: v for k, v in (proof or {}).items() if k.endswith("_rel")},
         "models": models,
     }
 
@@ -83,6 +82,8 @@ def measured(kept: dict[str, Any]) -> Table:
     header += ["first step s", "peak MB", "images, epochs, seeds", "processor"]
     rows = []
     for name, entry in kept.items():
+        if not entry["proved"]:
+            continue
         fastest = max(m["images_per_second"][0] for m in entry["models"].values())
         for model, row in entry["models"].items():
             speed, low, high = row["images_per_second"]
@@ -128,20 +129,6 @@ def sizes() -> Table:
     return Table(["preset", "parameters", "multiply-adds (M)"], rows)
 
 
-def deviations(kept: dict[str, Any]) -> Table:
-    """Return how far the classes of a network were from Skylark's, in float64."""
-    kinds = ("outputs", "gradient", "loss", "weights", "state")
-    rows = []
-    for name, entry in kept.items():
-        if not entry["proved"]:
-            continue
-        found = (entry["deviations"][f"{kind}_max_rel"] for kind in kinds)
-        rows.append(texts(name, *(f"{value:.0e}" for value in found)))
-    return Table(
-        ["network", "outputs", "gradients", "losses", "weights", "state"], rows
-    )
-
-
 def main() -> None:
     """Run what is asked for, and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.families")
@@ -165,7 +152,6 @@ def main() -> None:
         "sizes": sizes(),
         "lengths": lengths(),
         "measured": measured(kept),
-        "deviations": deviations(kept),
     }
     for name, table in tables.items():
         place(markdown_table(table), f"table:{name}", options.pages)

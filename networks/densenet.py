@@ -57,7 +57,7 @@ class DenseNet(DeepFamily):
 
     family = "densenet"
     sizes: ClassVar = {"blocks": (2, 2, 2, 2), "growth": 8}
-    narrow: ClassVar = {"growth": 3}
+    narrow: ClassVar = {"growth": 2}
     after = ("head", "pool", "output")
 
     def plan(self) -> Iterator[BlockSizes]:

@@ -219,6 +219,26 @@ class DecayedGammas(Torch_ResNet):
             group["weight_decay"] = self.weight_decay
 
 
+class DampenedSteps(Torch_ResNet):
+    """v = m v + (1 - m) g."""
+
+    def build(self):
+        super().build()
+        for group in self.optimizer_.param_groups:
+            group["dampening"] = self.momentum
+
+
+class SlackKernels(Skylark_ResNet):
+    """Kernels alone lose some of their momentum: too little for the loss to show."""
+
+    def train_step(self, x, y, w):
+        found = super().train_step(x, y, w)
+        for _, role, velocity in self.optimizer_.velocities:
+            if role == "kernel":
+                velocity *= 0.9999
+        return found
+
+
 class BareShortcut(Torch_ResNet):
     """The convolution of a shortcut has no norm after it: as it starts, one is 1."""
 
@@ -469,6 +489,8 @@ RESNET_FAULTS = {
     AsymmetricPadding: "outputs_max_rel",
     ForgottenEval: "outputs_max_rel",
     DecayedGammas: "gradient_max_rel",
+    DampenedSteps: "loss_max_rel",
+    SlackKernels: "weights_max_rel",
     BareShortcut: "outputs_max_rel",
 }
 RECIPE_FAULTS = {
