@@ -175,12 +175,10 @@ class Keras_CNN(CNN, ImageClassifier):
 
     def fit_loop(self, X, y, w, epochs):
         class Batches(keras.utils.PyDataset):
-            def __init__(data):
-                super().__init__()
-                data.on_epoch_begin()
+            batches = self.batches(X, y, w, self.n_iter_)
 
             def on_epoch_begin(data):
-                data.batches = self.batches(X, y, w, self.n_iter_)
+                Batches.batches = self.batches(X, y, w, self.n_iter_)
 
             def __len__(data):
                 return len(data.batches)
@@ -211,6 +209,8 @@ class Keras_CNN(CNN, ImageClassifier):
                 verbose=0,
                 callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)],
             )
+            # TensorFlow never lets go of Batches: it would keep images and network
+            self = X = y = w = Batches.batches = None
 
     def predict_logits(self, x, layer="output"):
         if layer == "output":

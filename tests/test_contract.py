@@ -1,8 +1,10 @@
 """One body for all four classes: what a user of any of them relies on."""
 
 import copy
+import gc
 import pickle
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -217,6 +219,18 @@ def test_a_callback_sees_each_epoch_and_may_stop(Model):
     model = Model(epochs=5, on_epoch_end=stop_at_two).fit(X, y)
     assert seen == [(1, 40), (2, 40)]
     assert model.n_iter_ == 2
+
+
+def test_nothing_keeps_an_estimator_or_its_images(Model):
+    """A search fits hundreds of them in one process."""
+    X, y = images()
+    pixels = X.copy()
+    model = Model(epochs=2, random_state=0).fit(pixels, y)
+    model.transform(X)
+    left = [weakref.ref(model), weakref.ref(pixels)]
+    del model, pixels
+    gc.collect()
+    assert [kept() is None for kept in left] == [True, True]
 
 
 @pytest.mark.parametrize("copied", ["pickle", "deepcopy", "file"])
