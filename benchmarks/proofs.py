@@ -2,87 +2,44 @@
 
     python -m benchmarks.proofs [NETWORK ...] [--data-dir DIR] [--pages PAGE ...]
 
-The evidence of `compare.py`'s proof, at a network's full depth: of the standard, then
-of each class, in a process of its own. What is found of each network is kept in
-proofs.json; without NETWORK, the table is written of what is kept.
+As compare.py proves them, at full depth, on CIFAR-10. What is found of each network is
+kept in proofs.json; without NETWORK, the table is written of what is kept.
 """
 
 import argparse
 import json
 import sys
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 import data
 import networks
-from benchmarks.blocks import Measured, call, command, place
-from comparison.contestants import find
-from comparison.network import classes_of, narrowed, preset
+from benchmarks.blocks import command, place
+from comparison import network, records
+from comparison.contestants import find_all
 from comparison.report.outputs import markdown_table
 from comparison.report.tables import Table, texts
-from comparison.sameness import evidence
+from comparison.sameness.evidence import LIMITS
+from comparison.sameness.proof import prove
 from models import MODELS
 
 FILE = Path(__file__).with_suffix(".json")
 
 
-def gather(spec: evidence.EvidenceSpec) -> Measured:
-    """Write a class's evidence to a file, and return the most memory that it took."""
-    from comparison.processes.resources import peak_memory_bytes
-
-    gathered: Any = evidence.gather_for_run(spec)
-    np.savez(spec["file"], **gathered)
-    return {"bytes": peak_memory_bytes()}
+def measure(name: str, folder: Path) -> records.Proof:
+    """Return the proof of a network for its four classes."""
+    found, classes = network.preset(name)
+    return prove(find_all(MODELS, classes), folder, found, threads=1)
 
 
-def prove(name: str, folder: Path) -> dict[str, Measured]:
-    """Return each class's deviations from the standard, and the bytes that it took.
-
-    Raises
-    ------
-    RuntimeError
-        A class could not be run; the message says which.
-    ValueError
-        A class has other layers or weights than the standard.
-    """
-    network, _ = preset(name)
-    found: dict[str, Measured] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-
-        def gathered(model: str) -> tuple[evidence.Evidence, int]:
-            contestant = find(model, classes_of(network))
-            spec: evidence.EvidenceSpec = {
-                **contestant.spec(),
-                "folder": str(folder),
-                "parameters": narrowed(network) | contestant.parameters,
-                "dtype": contestant.dtype,
-                "file": str(Path(scratch, "evidence.npz")),
-            }
-            measured = call(gather, threads=1, spec=spec)
-            if "error" in measured:
-                raise RuntimeError(f"{name}, {contestant.title}: {measured['error']}")
-            with np.load(spec["file"]) as arrays:
-                return dict(arrays), measured["bytes"]
-
-        standard, _ = gathered("skylark:plain")
-        for model in MODELS:
-            arrays, size = gathered(model)
-            found[model] = {**evidence.deviations(arrays, standard), "bytes": size}
-    return found
-
-
-def deviations(kept: dict[str, dict[str, Measured]]) -> Table:
+def deviations(kept: Mapping[str, records.Proof]) -> Table:
     """Return the largest deviations of the four classes, and the most memory."""
     header = ["network", "outputs", "gradients", "losses", "weights", "state"]
     rows = []
-    for name, models in kept.items():
-        largest = [max(m[limit] for m in models.values()) for limit in evidence.LIMITS]
-        memory = max(measured["bytes"] for measured in models.values())
-        cells = [*(f"{value:.0e}" for value in largest), f"{memory / 1e6:,.0f}"]
-        rows.append(texts(name, *cells))
+    for name, proof in kept.items():
+        largest = [f"{proof[limit]:.0e}" for limit in LIMITS]
+        memory = max(v["peak_memory_bytes"] for v in proof["models"].values())
+        rows.append(texts(name, *largest, f"{memory / 1e6:,.0f}"))
     return Table([*header, "peak MB"], rows)
 
 
@@ -97,16 +54,19 @@ def main() -> None:
     kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     for name in options.networks:
         try:
-            images = data.load("cifar10", data_dir=options.data_dir)
-            found = prove(name, images.folder)
+            folder = data.load("cifar10", data_dir=options.data_dir).folder
+            proof = measure(name, folder)
         except (ValueError, OSError, RuntimeError) as error:
             print(error, file=sys.stderr)
             sys.exit(2)
-        kept[name] = found
+        for model, verdict in proof["models"].items():
+            if not verdict["passed"]:
+                print(f"{name}, {model}: {verdict}", file=sys.stderr)
+                sys.exit(1)
+        kept[name] = proof
         kept = {name: kept[name] for name in networks.NAMES if name in kept}
         FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-        passed = all(map(evidence.within_limits, found.values()))
-        print(name, "passed" if passed else "FAILED", flush=True)
+        print(f"{name} is one network in all four.", flush=True)
     place(markdown_table(deviations(kept)), "table:deviations", options.pages)
 
 

@@ -129,6 +129,7 @@ class Verdict(Deviations):
     passed: bool | None
     dtype: str
     limits: dict[Deviation, float]
+    peak_memory_bytes: NotRequired[int]
     error: NotRequired[str | None]
 
 

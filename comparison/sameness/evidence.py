@@ -14,13 +14,14 @@ from typing import Any, NotRequired, cast
 import numpy as np
 
 from comparison.processes import process
+from comparison.processes.resources import peak_memory_bytes
 from comparison.processes.trial import ClassSpec, find_class
 from comparison.records import Deviation, Deviations
 from frameworks.lazy import load
 from frameworks.weights import draw, is_trained, kinds
 
 DTYPE = "float64"
-BATCH_SIZE, BATCHES, EPOCHS = 32, 6, 8  # the last batch of each epoch is short
+BATCH_SIZE, BATCHES, EPOCHS = 16, 6, 8  # the last batch of each epoch is short
 # Whatever the run's own rate: where training diverges, so does rounding. In a network
 # of a hundred norms and few channels, 48 steps take it from 1e-16 to 1e-10 at a rate of
 # 1e-7, and to 1 at 1e-6. How far training moves a weight is compared by itself, so that
@@ -68,13 +69,15 @@ Evidence = dict[str, np.ndarray]
 class EvidenceSpec(ClassSpec):
     """The class, its parameters, and the images: `folder` is the data set's.
 
-    `dtype` is the arithmetic's; `file` is where a child writes what it has gathered.
+    `dtype` is the arithmetic's; `file` is where a child writes what it has gathered:
+    with a learning `rate`, of training alone.
     """
 
     folder: str
     parameters: dict[str, Any]
     dtype: str
     file: NotRequired[str]
+    rate: NotRequired[float]
 
 
 def limits(dtype: str) -> dict[Deviation, float]:
@@ -110,45 +113,77 @@ def gather(
         `weights/WEIGHT`, and `moved/WEIGHT` since its first epoch; of running
         statistics `state/WEIGHT` after training, and `state/WEIGHT, one step`.
     """
-    if X.dtype != np.uint8:
-        X = np.asarray(X, DTYPE) / max(1.0, float(np.abs(X).max()))
-    parameters = TRAINING | {"dtype": dtype} | parameters
-    importance = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    step = gather_step(Model, X, y, parameters, dtype)
+    rate = training_rate(step)
+    return step | gather_training(Model, X, y, parameters, dtype, rate)
 
+
+def gather_step(
+    Model: type, X: np.ndarray, y: np.ndarray, parameters: dict[str, Any], dtype: str
+) -> Evidence:
+    """Return the part of the evidence that drawn weights and one step give."""
     # One step of learning rate 1 without momentum moves every weight by its gradient.
     # All images in one step would take gigabytes in a deep network: some will do.
     step = {"learning_rate": 1.0, "momentum": 0.0}
-    few, y_few, weight_few = (array[:BATCH_SIZE] for array in (X, y, importance))
-    model = Model(**parameters | step)
+    few, y_few, importance = _scaled(X)[:BATCH_SIZE], y[:BATCH_SIZE], _importance(y)
+    model = Model(**TRAINING | {"dtype": dtype} | parameters | step)
     model.partial_fit(few[:2], y_few[:2], classes=np.unique(y))
     weights = _draw(model.get_weights())
     model.set_weights(weights)
     outputs = {name: model.transform(few, name) for name in model.layer_shapes()}
     evidence = {f"outputs/{name}": array for name, array in outputs.items()}
-    moved = model.partial_fit(few, y_few, sample_weight=weight_few).get_weights()
-    for name, weight in moved.items():
+    model.partial_fit(few, y_few, sample_weight=importance[:BATCH_SIZE])
+    for name, weight in model.get_weights().items():
         if is_trained(name):
             evidence[f"gradient/{name}"] = weights[name] - weight
         else:
             evidence[f"state/{name}, one step"] = weight
+    return evidence
 
-    rate = LEARNING_RATE if all(map(is_trained, moved)) else LEARNING_RATE_WITH_NORMS
-    del model  # two networks with all that belongs to them would not fit in 1.5 GB
+
+def training_rate(step: Evidence) -> float:
+    """Return the learning rate of the training that follows a step."""
+    normed = any(name.startswith("state/") for name in step)
+    return LEARNING_RATE_WITH_NORMS if normed else LEARNING_RATE
+
+
+def gather_training(
+    Model: type,
+    X: np.ndarray,
+    y: np.ndarray,
+    parameters: dict[str, Any],
+    dtype: str,
+    rate: float,
+) -> Evidence:
+    """Return the part of the evidence that epochs from the first weights give."""
     first: Evidence = {}
 
     def on_epoch_end(model: Any, logs: dict[str, Any]) -> None:
         first.update({} if first else model.get_weights())
 
     training = {"epochs": EPOCHS, "learning_rate": rate, "on_epoch_end": on_epoch_end}
-    model = Model(**parameters | training).fit(X, y, importance)
+    model = Model(**TRAINING | {"dtype": dtype} | parameters | training)
+    model.fit(_scaled(X), y, _importance(y))
+    evidence = {"loss/epochs": np.array(model.history_["loss"])}
     for name, weight in model.get_weights().items():
         if is_trained(name):
             evidence[f"weights/{name}"] = weight
             evidence[f"moved/{name}"] = weight - first[name]
         else:
             evidence[f"state/{name}"] = weight
-    evidence["loss/epochs"] = np.array(model.history_["loss"])
     return evidence
+
+
+def _scaled(X: np.ndarray) -> np.ndarray:
+    """Return images that are bytes, or numbers of 1 at the most."""
+    if X.dtype == np.uint8:
+        return X
+    return np.asarray(X, DTYPE) / max(1.0, float(np.abs(X).max()))
+
+
+def _importance(y: np.ndarray) -> np.ndarray:
+    """Return a weight for each image."""
+    return np.random.default_rng(0).uniform(0.5, 2, len(y))
 
 
 def deviations(evidence: Evidence, standard: Evidence) -> Deviations:
@@ -194,6 +229,33 @@ def within_limits(worst: Deviations, dtype: str = DTYPE) -> bool:
 
 def gather_for_run(spec: EvidenceSpec) -> Evidence:
     """Return one class's evidence on images of the run."""
+    return gather(*_arguments(spec))
+
+
+def _write(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
+    """Write one class's evidence to a file: the work of a child process.
+
+    Two networks of a hundred layers do not fit in 1.5 GB, graphs and all: where the
+    network has norms, training is left to another process, at the rate that is emitted.
+    """
+    arguments = _arguments(spec)
+    if "rate" in spec:
+        evidence, left = gather_training(*arguments, spec["rate"]), None
+    else:
+        evidence = gather_step(*arguments)
+        left = training_rate(evidence)
+        if left == LEARNING_RATE:
+            evidence |= gather_training(*arguments, left)
+            left = None
+    arrays: Any = evidence
+    np.savez(spec["file"], **arrays)
+    emit("gathered", left=left, peak_memory_bytes=peak_memory_bytes())
+
+
+def _arguments(
+    spec: EvidenceSpec,
+) -> tuple[type, np.ndarray, np.ndarray, dict[str, Any], str]:
+    """Return what `gather` takes."""
     from data import Dataset
 
     if spec["framework"]:
@@ -201,13 +263,7 @@ def gather_for_run(spec: EvidenceSpec) -> Evidence:
     dataset = Dataset.open(spec["folder"])
     rows = _rows(dataset.y_train)
     X, y = dataset.x_train[rows], dataset.y_train[rows]
-    return gather(find_class(spec), X, y, spec["parameters"], spec["dtype"])
-
-
-def _write(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
-    """Write one class's evidence to a file: the work of a child process."""
-    evidence: Any = gather_for_run(spec)
-    np.savez(spec["file"], **evidence)
+    return find_class(spec), X, y, spec["parameters"], spec["dtype"]
 
 
 def _rows(y: np.ndarray) -> np.ndarray:

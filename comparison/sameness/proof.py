@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -33,7 +33,14 @@ from comparison.sameness.evidence import (
 )
 
 NO_RECIPE: Mapping[str, Any] = MappingProxyType({})
-Gathered = tuple[Path, process.Ending]  # a file of evidence, and how it was made
+
+
+class Gathered(NamedTuple):
+    """One class's evidence."""
+
+    files: list[Path]
+    ending: process.Ending
+    peak_memory_bytes: int
 
 
 def prove(
@@ -56,7 +63,7 @@ def prove(
     threads : int
         For Skylark's engines.
     timeout : float or None
-        Seconds for each contestant; the standard has no limit.
+        Seconds for each process of a contestant; the standard has no limit.
     recipe : mapping
         Parameters of the constructors that say how to train, besides the proof's own.
 
@@ -82,17 +89,26 @@ def prove(
             }
 
         def gathered(number: int, contestant: Contestant) -> Gathered:
-            file = Path(scratch, f"{number}.npz")
-            return file, process.run(
-                "comparison.sameness.evidence",
-                {**spec(contestant), "file": str(file)},
-                # As many processes as cores run at a time: more threads would be in
-                # their way. Skylark's engines compute another way with more.
-                threads=threads if contestant.framework == "numpy" else 1,
-                on_event=lambda event: None,
-                timeout=timeout,
-                environment=contestant.environment,
-            )
+            files: list[Path] = []
+            events: list[process.Event] = []
+            further: dict[str, Any] = {}
+            while True:
+                files.append(Path(scratch, f"{number}-{len(files)}.npz"))
+                ending = process.run(
+                    "comparison.sameness.evidence",
+                    {**spec(contestant), "file": str(files[-1]), **further},
+                    # As many processes as cores run at a time: more threads would be
+                    # in their way. Skylark's engines compute another way with more.
+                    threads=threads if contestant.framework == "numpy" else 1,
+                    on_event=events.append,
+                    timeout=timeout,
+                    environment=contestant.environment,
+                )
+                said = [event for event in events if event["event"] == "gathered"]
+                if ending.status != "ok" or said[-1]["left"] is None:
+                    peak = max((e["peak_memory_bytes"] for e in said), default=0)
+                    return Gathered(files, ending, peak)
+                further = {"rate": said[-1]["left"]}
 
         futures = [pool.submit(gathered, *pair) for pair in enumerate(contestants)]
         try:
@@ -104,8 +120,8 @@ def prove(
             process.stop_all()
             raise
         verdicts = {
-            contestant.name: _judge(*gathered, expected, contestant.dtype)
-            for contestant, gathered in zip(contestants, found, strict=True)
+            contestant.name: _judge(evidence, expected, contestant.dtype)
+            for contestant, evidence in zip(contestants, found, strict=True)
         }
     measured = [
         v for v in verdicts.values() if "error" not in v and v["dtype"] == DTYPE
@@ -134,21 +150,23 @@ def _standard(spec: EvidenceSpec) -> Evidence:
         raise RuntimeError(f"the reference could not be run: {reason}") from error
 
 
-def _judge(
-    file: Path, ending: process.Ending, standard: Evidence, dtype: str
-) -> records.Verdict:
+def _judge(found: Gathered, standard: Evidence, dtype: str) -> records.Verdict:
     """Return one model's deviations and whether they are within the limits."""
     verdict: records.Verdict = {
         "passed": False,
         "dtype": dtype,
         "limits": limits(dtype),
     }
-    if ending.status != "ok":
-        passed = None if ending.status == "skipped" else False
-        return {**verdict, "passed": passed, "error": ending.error}
+    if found.ending.status != "ok":
+        passed = None if found.ending.status == "skipped" else False
+        return {**verdict, "passed": passed, "error": found.ending.error}
+    evidence: Evidence = {}
+    for file in found.files:
+        with np.load(file) as arrays:
+            evidence |= arrays
     try:
-        with np.load(file) as evidence:
-            worst = deviations(dict(evidence), standard)
+        worst = deviations(evidence, standard)
     except ValueError as error:
         return {**verdict, "error": str(error)}
+    verdict["peak_memory_bytes"] = found.peak_memory_bytes
     return {**verdict, **worst, "passed": within_limits(worst, dtype)}
