@@ -34,7 +34,7 @@ def measure(name: str, folder: Path) -> records.Proof:
 
 def deviations(kept: Mapping[str, records.Proof]) -> Table:
     """Return the largest deviations of the four classes, and the most memory."""
-    header = ["network", "outputs", "gradients", "losses", "weights", "state"]
+    header = ["network", *(limit.removesuffix("_max_rel") for limit in LIMITS)]
     rows = []
     for name, proof in kept.items():
         largest = [f"{proof[limit]:.0e}" for limit in LIMITS]

@@ -13,6 +13,7 @@ Deviation = Literal[
     "gradient_max_rel",
     "loss_max_rel",
     "weights_max_rel",
+    "moved_max_rel",
     "state_max_rel",
     "logits_max_abs",  # the limit of outputs in schema 1; later to be read only
 ]
@@ -116,6 +117,7 @@ class Deviations(TypedDict, total=False):
     gradient_max_rel: float
     loss_max_rel: float
     weights_max_rel: float
+    moved_max_rel: float
     state_max_rel: float
     logits_max_abs: float
 
@@ -144,6 +146,7 @@ class Proof(TypedDict):
     gradient_max_rel: NotRequired[float | None]
     loss_max_rel: NotRequired[float | None]
     weights_max_rel: NotRequired[float | None]
+    moved_max_rel: NotRequired[float | None]
     state_max_rel: NotRequired[float | None]
     logits_max_abs: NotRequired[float | None]
     models: dict[str, Verdict]

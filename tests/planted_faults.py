@@ -490,7 +490,7 @@ RESNET_FAULTS = {
     ForgottenEval: "outputs_max_rel",
     DecayedGammas: "gradient_max_rel",
     DampenedSteps: "loss_max_rel",
-    SlackKernels: "weights_max_rel",
+    SlackKernels: "moved_max_rel",
     BareShortcut: "outputs_max_rel",
 }
 RECIPE_FAULTS = {
