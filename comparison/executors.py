@@ -86,7 +86,8 @@ def _dask(address: str, folder: Path) -> Iterator[Executor]:
     try:
         yield client.get_executor(pure=False)
     finally:
-        client.close(timeout=2)
+        with suppress(OSError):  # a scheduler that is lost does not say goodbye in time
+            client.close(timeout=2)
 
 
 async def _answers(address: str) -> None:

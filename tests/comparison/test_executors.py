@@ -18,7 +18,7 @@ from rich.console import Console
 
 import compare
 import data
-from comparison import plan, records, results, rounds, runner, typed
+from comparison import executors, plan, records, results, rounds, runner, typed
 from comparison.command_line import parser
 from comparison.counting.code_length import ROOT
 from comparison.report import outputs, sentences, tables
@@ -259,6 +259,11 @@ class TestFaults:
         assert done.returncode == 0, done.stderr
         whole(folder, 3)
         assert results.read(folder)["trials"][: len(kept)] == kept
+
+    def test_a_client_that_closes_late_ends_no_run(self, cluster, tmp_path):
+        """Its thread is busy, as on a loaded machine whose scheduler is lost."""
+        with executors.opened(f"dask:{cluster.address}", tmp_path) as executor:
+            executor._client.loop.add_callback(time.sleep, 4)
 
     def test_other_images_under_that_name(self, tmp_path, monkeypatch):
         """The sentence names the machine."""
