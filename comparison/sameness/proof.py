@@ -36,7 +36,7 @@ NO_RECIPE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Gathered(NamedTuple):
-    """One class's evidence."""
+    """One class's evidence: its files, how its last process ended, the most memory."""
 
     files: list[Path]
     ending: process.Ending
@@ -161,10 +161,10 @@ def _judge(found: Gathered, standard: Evidence, dtype: str) -> records.Verdict:
         passed = None if found.ending.status == "skipped" else False
         return {**verdict, "passed": passed, "error": found.ending.error}
     evidence: Evidence = {}
-    for file in found.files:
-        with np.load(file) as arrays:
-            evidence |= arrays
     try:
+        for file in found.files:
+            with np.load(file) as arrays:
+                evidence |= arrays
         worst = deviations(evidence, standard)
     except ValueError as error:
         return {**verdict, "error": str(error)}
