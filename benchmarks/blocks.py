@@ -52,10 +52,10 @@ def options(name: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def load(name: str) -> data.Dataset:
+def load(name: str, data_dir: Path | None = None) -> data.Dataset:
     """Return a data set; where it cannot be had, end with a sentence."""
     try:
-        return data.load(name)
+        return data.load(name, data_dir=data_dir)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

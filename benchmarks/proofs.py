@@ -9,12 +9,11 @@ kept in proofs.json; without NETWORK, the table is written of what is kept.
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import data
 import networks
-from benchmarks.blocks import command, place
+from benchmarks.blocks import command, load, place
 from comparison import network, records
 from comparison.contestants import find_all
 from comparison.report.outputs import markdown_table
@@ -32,13 +31,19 @@ def measure(name: str, folder: Path) -> records.Proof:
     return prove(find_all(MODELS, classes), folder, found, threads=1)
 
 
-def deviations(kept: Mapping[str, records.Proof]) -> Table:
-    """Return the largest deviations of the four classes, and the most memory."""
+def summary(proof: records.Proof) -> dict[str, Any]:
+    """Return the largest deviations of the four classes, and the memory of each."""
+    memory = {name: v["peak_memory_bytes"] for name, v in proof["models"].items()}
+    return {**{limit: proof[limit] for limit in LIMITS}, "peak_memory_bytes": memory}
+
+
+def deviations(kept: dict[str, dict[str, Any]]) -> Table:
+    """Return the table: the deviations of each network, and the most memory."""
     header = ["network", *(limit.removesuffix("_max_rel") for limit in LIMITS)]
     rows = []
-    for name, proof in kept.items():
-        largest = [f"{proof[limit]:.0e}" for limit in LIMITS]
-        memory = max(v["peak_memory_bytes"] for v in proof["models"].values())
+    for name, found in kept.items():
+        memory = max(found["peak_memory_bytes"].values())
+        largest = (f"{found[limit]:.0e}" for limit in LIMITS)
         rows.append(texts(name, *largest, f"{memory / 1e6:,.0f}"))
     return Table([*header, "peak MB"], rows)
 
@@ -53,17 +58,17 @@ def main() -> None:
     options = parser.parse_args()
     kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     for name in options.networks:
+        folder = load("cifar10", options.data_dir).folder
         try:
-            folder = data.load("cifar10", data_dir=options.data_dir).folder
             proof = measure(name, folder)
-        except (ValueError, OSError, RuntimeError) as error:
+        except (ValueError, RuntimeError) as error:
             print(error, file=sys.stderr)
             sys.exit(2)
         for model, verdict in proof["models"].items():
             if not verdict["passed"]:
                 print(f"{name}, {model}: {verdict}", file=sys.stderr)
                 sys.exit(1)
-        kept[name] = proof
+        kept[name] = summary(proof)
         kept = {name: kept[name] for name in networks.NAMES if name in kept}
         FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
         print(f"{name} is one network in all four.", flush=True)

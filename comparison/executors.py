@@ -86,7 +86,7 @@ def _dask(address: str, folder: Path) -> Iterator[Executor]:
     try:
         yield client.get_executor(pure=False)
     finally:
-        with suppress(OSError):  # a scheduler that is lost does not say goodbye in time
+        with suppress(OSError):  # it takes longer where the scheduler is lost
             client.close(timeout=2)
 
 

@@ -210,22 +210,12 @@ class ForgottenEval(Torch_ResNet):
         return out.movedim(1, -1).numpy(force=True)
 
 
-class DecayedGammas(Torch_ResNet):
-    """weight_decay for every parameter, as torch.optim.SGD(parameters) has it."""
-
-    def build(self):
-        super().build()
-        for group in self.optimizer_.param_groups:
-            group["weight_decay"] = self.weight_decay
+class DecayedGammas(DecayedBiases, Torch_ResNet):
+    """The same in a network with norms."""
 
 
-class DampenedSteps(Torch_ResNet):
-    """v = m v + (1 - m) g."""
-
-    def build(self):
-        super().build()
-        for group in self.optimizer_.param_groups:
-            group["dampening"] = self.momentum
+class DampenedSteps(Dampening, Torch_ResNet):
+    """The same in a network with norms."""
 
 
 class SlackKernels(Skylark_ResNet):

@@ -39,14 +39,16 @@ LIMITS: dict[Deviation, float] = {
     "gradient_max_rel": 1e-8,
     "loss_max_rel": 1e-9,
     "weights_max_rel": 1e-6,
-    "moved_max_rel": 1e-4,  # where pixels of a max pool tie, rounding says which is it
+    "moved_max_rel": 1e-4,  # of equal pixels, rounding decides which a pool takes
     "state_max_rel": 1e-7,
 }
-# The least norm, as a part of all together that are of one kind, or of 1: a mean, or a
-# gradient, that is 0 but for rounding has no relative error.
+# No norm counts as less than this share of the norm of all evidence of its kind, or of
+# 1 where that is more: a mean or a gradient that is 0 but for rounding has no relative
+# error.
 FLOOR = 1e-6
 # For a library that rounds to float32 inside, whatever it is given. Rounding is below a
-# tenth of these; every planted fault of the tests is above, but for rounding itself.
+# tenth of these; every fault that the tests plant in the small CNN is above, but for
+# rounding itself.
 LIMITS_FLOAT32: dict[Deviation, float] = {
     "outputs_max_rel": 1e-5,
     "gradient_max_rel": 1e-5,
@@ -237,10 +239,10 @@ def _write(spec: EvidenceSpec, emit: Callable[..., None]) -> None:
         evidence, left = gather_training(*arguments, spec["rate"]), None
     else:
         evidence = gather_step(*arguments)
-        left = training_rate(evidence)
-        if left == LEARNING_RATE:
-            evidence |= gather_training(*arguments, left)
-            left = None
+        rate = training_rate(evidence)
+        left = rate if rate == LEARNING_RATE_WITH_NORMS else None
+        if left is None:
+            evidence |= gather_training(*arguments, rate)
     arrays: Any = evidence
     np.savez(spec["file"], **arrays)
     emit("gathered", left=left, peak_memory_bytes=peak_memory_bytes())
