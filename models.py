@@ -363,18 +363,18 @@ class TF_CNN(CNN, ImageClassifier):
             name: tf.Variable(tf.zeros_like(weight))
             for name, weight in self.trained_.items()
         }
-        self.rate_ = tf.Variable(self.learning_rate, dtype=self.dtype_)
         # For batches of any length; no `if` or loop depends on a tensor
         x = tf.TensorSpec((None, *self.image_shape_), self.dtype_)
         y, w = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], self.dtype_)
-        self.graph_step_ = tf.function(self.train_step, [x, y, w], autograph=False)
+        step = [x, y, w, tf.TensorSpec([], self.dtype_)]
+        self.graph_step_ = tf.function(self.train_step, step, autograph=False)
         self.graph_forward_ = tf.function(self.forward, [x], autograph=False)
 
     def forward(self, x, layer="output", training=False):
         layers = self.network(x, training)
         return next(out for name, out in layers if name == layer)
 
-    def train_step(self, x, y, w):
+    def train_step(self, x, y, w, rate):
         with tf.GradientTape() as tape:
             # forward
             logits = self.forward(x, training=True)
@@ -391,11 +391,11 @@ class TF_CNN(CNN, ImageClassifier):
             grad, velocity = grads[name], self.velocities_[name]
             if self.weight_decay and decays(name):
                 grad += self.weight_decay * weight
-            step = self.rate_ * grad
+            step = rate * grad
             velocity.assign(self.momentum * velocity - step)
             ahead = self.momentum * velocity - step if self.nesterov else velocity
             if self.muon:
-                ahead = muon.optimizer(self)(weight, ahead, self.rate_)
+                ahead = muon.optimizer(self)(weight, ahead, rate)
             weight.assign_add(ahead)
         correct = tf.argmax(logits, 1) == y
         return loss, tf.reduce_mean(tf.cast(correct, tf.float64))
@@ -403,8 +403,7 @@ class TF_CNN(CNN, ImageClassifier):
     def fit_loop(self, X, y, w, epochs):
         for epoch in epochs:
             for batch, rate in self.steps(X, y, w, epoch):
-                self.rate_.assign(rate)
-                loss, accuracy = self.graph_step_(*batch)
+                loss, accuracy = self.graph_step_(*batch, rate)
                 self.record(loss, accuracy, images=len(batch[1]))
             if self.end_epoch():
                 break

@@ -395,14 +395,14 @@ class OtherMirrors(Skylark_CNN):
 class OtherMatrix(TF_CNN):
     """Muon takes a kernel as a matrix of rows and columns, inputs and filters."""
 
-    def train_step(self, x, y, w):
+    def train_step(self, x, y, w, rate):
         def other(matrix, words):
             rows = tf.reshape(matrix, (3, -1))
             return tf.reshape(orthogonal(rows, words), matrix.shape)
 
         orthogonal = muon.orthogonal
         with mock.patch.object(muon, "orthogonal", other):
-            return super().train_step(x, y, w)
+            return super().train_step(x, y, w, rate)
 
 
 class FreeLength(Skylark_CNN):
