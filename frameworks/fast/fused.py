@@ -1,8 +1,5 @@
 """Layers of a worker's network that compute the activation after them."""
 
-from itertools import pairwise
-from typing import Any
-
 import numpy as np
 
 from frameworks.fast.activations import ACTIVATIONS, Activation
@@ -10,7 +7,8 @@ from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.folded import FoldedConv2D
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.scratch import aligned
-from frameworks.layers import Add, Container, Identity, Sequential
+from frameworks.fast.twins import neighbours
+from frameworks.layers import Add, Identity, Sequential
 
 
 class ActivatedAdd(Add):
@@ -49,25 +47,15 @@ def with_activations(net: Sequential) -> Sequential:
     What the network is a chain of keeps the outputs that it had. The network is
     changed, and returned.
     """
-    for part in net.layers.values():
-        _fuse(part)
-    return net
-
-
-def _fuse(layer: Any) -> None:
-    if not isinstance(layer, Container):
-        return
-    for part in layer.layers.values():
-        _fuse(part)
-    if not isinstance(layer, Sequential):
-        return
-    for (name, part), (after, activation) in pairwise(list(layer.layers.items())):
+    for layers, name, after in neighbours(net):
+        part, activation = layers[name], layers[after]
         if type(activation) not in ACTIVATIONS:
             continue
         if isinstance(part, SharedNorm | FoldedConv2D):
             part.activation = ACTIVATIONS[type(activation)]()
         elif type(part) is Add and len(part.layers) > 1:
-            layer.layers[name] = ActivatedAdd(part, ACTIVATIONS[type(activation)]())
+            layers[name] = ActivatedAdd(part, ACTIVATIONS[type(activation)]())
         else:
             continue
-        layer.layers[after] = Identity()
+        layers[after] = Identity()
+    return net

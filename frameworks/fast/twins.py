@@ -1,10 +1,11 @@
 """Layers of several workers that have the same weights, and images of their own."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
-from frameworks.layers import Container, Layer
+from frameworks.layers import Container, Layer, Sequential
 
 
 def twin(layer: Layer, leaf: Callable[[Any], Any] = copy.copy) -> Any:
@@ -17,3 +18,17 @@ def twin(layer: Layer, leaf: Callable[[Any], Any] = copy.copy) -> Any:
     whole: Any = copy.copy(layer)
     whole.layers = {name: twin(part, leaf) for name, part in layer.layers.items()}
     return whole
+
+
+def neighbours(net: Container) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield the layers of each chain inside a network, and the names of each two of it.
+
+    What the network itself is a chain of is left out: it keeps the outputs that it has.
+    """
+    for part in net.layers.values():
+        if not isinstance(part, Container):
+            continue
+        yield from neighbours(part)
+        if isinstance(part, Sequential):
+            for name, after in pairwise(list(part.layers)):
+                yield part.layers, name, after
