@@ -13,6 +13,11 @@ from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
 from frameworks.fast.fused import with_activations
 from frameworks.fast.meeting import ForkedMeeting, Meeting
+from frameworks.fast.normed import (
+    DeferredConv2D,
+    NormedConv2D,
+    with_normed_convolutions,
+)
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.pointwise import PointwiseConv2D
 from frameworks.fast.pools import SeparableMaxPool2D
@@ -40,7 +45,7 @@ class Member:
         scratch = {d: Scratch(d) for d in {w.dtype.str for w in net.weights().values()}}
         alone = partial(_fast, scratch)
         shared = twin(net, partial(_shared, alone, meeting, number, scratch))
-        self.net = PlainNet(with_activations(shared))
+        self.net = PlainNet(with_activations(with_normed_convolutions(shared)))
         self.predicting = PlainNet(with_activations(folded(twin(net, alone))))
         self.weighted = list(self.net.net.weighted().values())
         self.meeting = meeting
@@ -91,6 +96,8 @@ WAYS: dict[type, str] = {  # in which a layer can be computed
     BandedConv2D: "by bands of rows",
     SeparableMaxPool2D: "axis by axis",
     SharedNorm: "at meetings",
+    DeferredConv2D: "in the norm after it",
+    NormedConv2D: "with the convolution before it",
 }
 
 

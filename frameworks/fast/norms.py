@@ -67,7 +67,7 @@ class SharedNorm(BatchNorm2D):
             if self.activation:
                 self.activation.backward(band, part, self.out[band], dx[band])
                 part = dx[band]
-            dbeta[band] = part @ _ones(dx.shape[1], dx.dtype)
+            dbeta[band] = part @ ones(dx.shape[1], dx.dtype)
             dgamma[band] = np.vecdot(part, self._from_origin(band))
         dgamma += (self.origin - self.batch_mean) * dbeta
         dgamma /= self.std
@@ -91,25 +91,32 @@ class SharedNorm(BatchNorm2D):
             super().follow(mean, variance)
 
     def _statistics(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance of the batch: all workers meet once.
-
-        Each has the mean of its own values, and their squares around it; how far the
-        means are from each other is added in float64.
-        """
+        """Return mean and variance of the batch."""
         c, values = rows.shape
         self.rows, self.origin = rows, np.zeros(c, rows.dtype)
         means, squares = np.empty((2, c), rows.dtype)
         for band in bands(rows.shape):
-            means[band] = rows[band] @ _ones(values, rows.dtype) / values
+            means[band] = rows[band] @ ones(values, rows.dtype) / values
             squares[band] = self._squares(band)
             far = np.square(means[band], dtype=float)
             if (far > FAR**2 * (squares[band] / values - far)).any():
                 self.origin[band] = means[band]
                 squares[band] = self._squares(band)
-        mine = np.empty((NUMBERS, c))
+        from_origin = np.subtract(means, self.origin, dtype=float)
+        return self._of_all(values, means, squares - values * from_origin**2)
+
+    def _of_all(
+        self, values: int, means: np.ndarray, within: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of the batch: all workers meet once.
+
+        Each has the means of its own values, and their squares `within` them, summed;
+        how far the means are from each other is added in float64.
+        """
+        mine = np.empty((NUMBERS, len(means)))
         mine[0] = values
         mine[1] = np.multiply(values, means, dtype=float)
-        mine[2] = squares - values * np.subtract(means, self.origin, dtype=float) ** 2
+        mine[2] = within
         mine[3] = mine[1] * means
         sizes, total, within, between = self._total(mine)
         mean = total / sizes
@@ -117,7 +124,7 @@ class SharedNorm(BatchNorm2D):
         variance = (within + between) / sizes
         self.values = int(sizes[0])
         self.follow(mean, variance)
-        return mean.astype(rows.dtype), variance.astype(rows.dtype)
+        return mean.astype(self.beta.dtype), variance.astype(self.beta.dtype)
 
     def _squares(self, band: slice) -> np.ndarray:
         """Return the sums of the squares of a band of the input, from its origin."""
@@ -139,6 +146,6 @@ class SharedNorm(BatchNorm2D):
 
 
 @lru_cache(8)
-def _ones(values: int, dtype: np.dtype) -> np.ndarray:
+def ones(values: int, dtype: np.dtype) -> np.ndarray:
     """Return ones: a product with them sums rows three times as fast as a sum."""
     return np.ones(values, dtype)

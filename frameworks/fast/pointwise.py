@@ -38,20 +38,18 @@ class PointwiseConv2D(Conv2D):
         dcolumns = as_rows(dout)
         if "bias" in self.roles:
             self.dbias = dcolumns.sum(1)
-        self.dkernel = self._dkernel(dcolumns).reshape(self.kernel.shape)
+        dkernel = over_pixels(self.columns, dcolumns, self.scratch)
+        self.dkernel = dkernel.reshape(self.kernel.shape)
         if not self.needs_dx:
             return np.empty(0, dout.dtype)
         return times(self.kernel[0, 0], dcolumns).reshape(-1, *dout.shape[1:])
 
-    def _dkernel(self, dcolumns: np.ndarray) -> np.ndarray:
-        """Return (c, f): the sum over all pixels, a part of them at a time."""
-        c, f = self.kernel.shape[2:]
-        pixels = dcolumns.shape[1]
-        count = equal_parts(pixels, -(-pixels // DEPTH), least=DEPTH // 8)
-        a, b = (
-            array.reshape(len(array), count, -1).swapaxes(0, 1)
-            for array in (self.columns, dcolumns)
-        )
-        out = self.scratch.take("part", count, c, f)
-        total: np.ndarray = multiply(by_blocks, a, b, out).sum(0)
-        return total
+
+def over_pixels(a: np.ndarray, b: np.ndarray, scratch: Scratch) -> np.ndarray:
+    """(c, pixels), (f, pixels) -> a @ b.T, from a part of the pixels at a time."""
+    pixels = a.shape[1]
+    count = equal_parts(pixels, -(-pixels // DEPTH), least=DEPTH // 8)
+    out = scratch.take("part", count, len(a), len(b))
+    a, b = (x.reshape(len(x), count, -1).swapaxes(0, 1) for x in (a, b))
+    total: np.ndarray = multiply(by_blocks, a, b, out).sum(0)
+    return total
