@@ -95,9 +95,9 @@ WAYS: dict[type, str] = {  # in which a layer can be computed
     PointwiseConv2D: "by small products",
     BandedConv2D: "by bands of rows",
     SeparableMaxPool2D: "axis by axis",
-    SharedNorm: "at meetings",
-    DeferredConv2D: "in the norm after it",
-    NormedConv2D: "with the convolution before it",
+    SharedNorm: "with sums over all shares",
+    DeferredConv2D: "in the norm after them",
+    NormedConv2D: "with the convolution before them",
 }
 
 

@@ -140,5 +140,5 @@ def test_which_layers_it_serves(c, f, use_bias, serves):
 
 def test_a_mobilenet_has_some():
     counts = ways(network("mobilenet"))
-    assert counts["in the norm after it"] == counts["with the convolution before it"]
-    assert counts["in the norm after it"] > 0
+    convolutions, norms = "in the norm after them", "with the convolution before them"
+    assert counts[convolutions] == counts[norms] > 0

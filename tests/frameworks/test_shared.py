@@ -88,7 +88,7 @@ def test_in_which_ways_layers_are_computed():
     assert ways(network(width=8, blocks=(1, 1, 1))) == {
         "by tiles": 5,
         "by bands of rows": 4,
-        "at meetings": 9,
+        "with sums over all shares": 9,
         "plainly": 2,
     }
 
