@@ -20,8 +20,8 @@ from frameworks.fast.scratch import aligned
 from frameworks.fast.twins import neighbours
 from frameworks.layers import Sequential
 
-CANCELLED = 0.01  # of a variance that is left: below, its digits are too few
-MOST = 64  # channels of the input: products of all two of more take too long
+CANCELLED = 0.01  # of a variance's terms: where less is left, digits are lost
+MOST = 64  # channels of the input: with more, their products take too long
 
 
 class DeferredConv2D(PointwiseConv2D):
@@ -106,9 +106,9 @@ class NormedConv2D(SharedNorm):
     def _statistics(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of the batch's outputs, from the inputs (c, pixels).
 
-        Kept are the inputs with a row of ones, and all products of two of these rows;
-        and the inputs' origin: 0, or their means, where those are so far from it that
-        the products lose digits.
+        Kept are the inputs with a row of ones, the products of these rows with each
+        other, and the inputs' origin: 0, or their means, where those are so far from 0
+        that the products lose digits.
         """
         c, pixels = rows.shape
         self.rows = aligned((c + 1, pixels), rows.dtype)

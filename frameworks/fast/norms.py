@@ -67,7 +67,7 @@ class SharedNorm(BatchNorm2D):
             if self.activation:
                 self.activation.backward(band, part, self.out[band], dx[band])
                 part = dx[band]
-            dbeta[band] = part @ ones(dx.shape[1], dx.dtype)
+            dbeta[band] = part @ _ones(dx.shape[1], dx.dtype)
             dgamma[band] = np.vecdot(part, self._from_origin(band))
         dgamma += (self.origin - self.batch_mean) * dbeta
         dgamma /= self.std
@@ -96,7 +96,7 @@ class SharedNorm(BatchNorm2D):
         self.rows, self.origin = rows, np.zeros(c, rows.dtype)
         means, squares = np.empty((2, c), rows.dtype)
         for band in bands(rows.shape):
-            means[band] = rows[band] @ ones(values, rows.dtype) / values
+            means[band] = rows[band] @ _ones(values, rows.dtype) / values
             squares[band] = self._squares(band)
             far = np.square(means[band], dtype=float)
             if (far > FAR**2 * (squares[band] / values - far)).any():
@@ -146,6 +146,6 @@ class SharedNorm(BatchNorm2D):
 
 
 @lru_cache(8)
-def ones(values: int, dtype: np.dtype) -> np.ndarray:
+def _ones(values: int, dtype: np.dtype) -> np.ndarray:
     """Return ones: a product with them sums rows three times as fast as a sum."""
     return np.ones(values, dtype)

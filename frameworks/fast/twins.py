@@ -21,7 +21,7 @@ def twin(layer: Layer, leaf: Callable[[Any], Any] = copy.copy) -> Any:
 
 
 def neighbours(net: Container) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Yield the layers of each chain inside a network, and the names of each two of it.
+    """Yield the layers of each chain inside a network, and the names of neighbours.
 
     What the network itself is a chain of is left out: it keeps the outputs that it has.
     """
