@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from frameworks.fast.products import by_blocks, by_few_rows, multiply
+from frameworks.fast.products import by_blocks, by_columns, by_few_rows, multiply
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.fast.threads import shares
 from frameworks.layers import Conv2D
@@ -45,6 +45,7 @@ class TiledConv2D(Conv2D):
         self.scratch = scratch
         self.A, self.B = A.astype(dtype), B.astype(dtype)
         self.G = np.kron(G, G).astype(dtype)
+        self.turned_G = self.G[:, ::-1].copy()  # of a kernel that is turned round
 
     @staticmethod
     def serves(conv: Conv2D) -> bool:
@@ -64,7 +65,7 @@ class TiledConv2D(Conv2D):
             self.x, self.tiled = x, tiled
         if not tiled:
             return super().forward(x, training)
-        matrices = self._transformed_kernel(turned=False).swapaxes(-1, -2)
+        matrices = self._transformed_kernel(self.G).swapaxes(-1, -2)
         out = self._convolved(x, matrices, self.padding)
         if "bias" in self.roles:
             out += self.bias[:, None, None, None]
@@ -80,11 +81,11 @@ class TiledConv2D(Conv2D):
         dx, self.dkernel = self._derived(dout)
         return dx
 
-    def _transformed_kernel(self, *, turned: bool) -> np.ndarray:
+    def _transformed_kernel(self, matrix: np.ndarray) -> np.ndarray:
         """Return G k G' of the channels and filters of g groups: (36, g, c, f)."""
-        taps = self.kernel.reshape(9, -1)
         out = self.scratch.take("matrices", 36, *self.kernel.shape[2:])
-        np.matmul(self.G, taps[::-1] if turned else taps, out=out.reshape(36, -1))
+        taps = self.kernel.reshape(9, -1)
+        multiply(by_columns, matrix, taps, out.reshape(36, -1))
         return out.reshape(36, len(out[0]), self.groups, -1).swapaxes(1, 2)
 
     def _convolved(
@@ -107,18 +108,21 @@ class TiledConv2D(Conv2D):
         tile sees of dout is transformed once.
         """
         g, (c, f) = self.groups, self.kernel.shape[2:]
-        matrices = self._transformed_kernel(turned=True)
+        matrices = self._transformed_kernel(self.turned_G)
         dx = aligned(self.x.shape if self.needs_dx else (0,), dout.dtype)
-        total = np.zeros((36, g, c, f // g), dout.dtype)
-        part = self.scratch.take("part", *total.shape)
-        for band in _bands(self.x.shape, len(dout)):
+        total, part = self.scratch.take("sums", 2, 36, g, c, f // g)
+        for number, band in enumerate(_bands(self.x.shape, len(dout))):
             seen = self._transformed(self.B, dout, band, 2 - self.padding)
             if self.needs_dx:
                 self._put(self._products(matrices, seen), dx, band)
             pixels = self._transformed(self.A.T, self.x, band, 0, "products")
-            total += multiply(by_blocks, pixels, seen, part)
-        taps = self.G.T @ total.swapaxes(1, 2).reshape(36, -1)
-        return dx, taps[::-1].reshape(self.kernel.shape)
+            multiply(by_blocks, pixels, seen, part if number else total)
+            if number:
+                total += part
+        dkernel = np.empty(self.kernel.shape, dout.dtype)
+        sums = total.swapaxes(1, 2).reshape(36, -1)
+        multiply(by_columns, self.turned_G.T, sums, dkernel.reshape(9, -1))
+        return dx, dkernel
 
     def _products(self, matrices: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Return (36, g, f, tiles n) for matrices (36, g, f, c)."""
