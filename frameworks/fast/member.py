@@ -20,6 +20,7 @@ from frameworks.fast.normed import (
 )
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.pointwise import PointwiseConv2D
+from frameworks.fast.pooled import PooledNorm, with_pools_first
 from frameworks.fast.pools import SeparableMaxPool2D
 from frameworks.fast.protocols import FastConvolution
 from frameworks.fast.scratch import Scratch
@@ -45,7 +46,8 @@ class Member:
         scratch = {d: Scratch(d) for d in {w.dtype.str for w in net.weights().values()}}
         alone = partial(_fast, scratch)
         shared = twin(net, partial(_shared, alone, meeting, number, scratch))
-        self.net = PlainNet(with_activations(with_normed_convolutions(shared)))
+        shared = with_activations(with_normed_convolutions(shared))
+        self.net = PlainNet(with_pools_first(shared))
         self.predicting = PlainNet(with_activations(folded(twin(net, alone))))
         self.weighted = list(self.net.net.weighted().values())
         self.meeting = meeting
@@ -98,6 +100,7 @@ WAYS: dict[type, str] = {  # in which a layer can be computed
     SharedNorm: "with sums over all shares",
     DeferredConv2D: "in the norm after them",
     NormedConv2D: "with the convolution before them",
+    PooledNorm: "after the pool that follows them",
 }
 
 

@@ -60,18 +60,18 @@ class NormedConv2D(SharedNorm):
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, h, w, n) -> (f, h, w, n), in training."""
         matrix = self.conv.kernel[0, 0].T
-        self.batch_mean, variance = self._statistics(as_rows(x))
-        self.std = np.sqrt(variance + self.EPSILON)
+        self._measure(as_rows(x))
         # y - mean is a product with the rows as well, for the last of them is 1
         last = matrix @ self.origin - self.batch_mean
         self.centred = np.column_stack([matrix, last])
-        matrix = self.centred * (self.gamma / self.std)[:, None]
+        matrix = self.centred * self.scale[:, None]
         matrix[:, -1] += self.beta
-        self.out = times(matrix, self.rows)
+        out = times(matrix, self.rows)
         if self.activation:
-            for band in bands(self.out.shape):
-                self.activation.forward(band, self.out[band])
-        return self.out.reshape(-1, *x.shape[1:])
+            for band in bands(out.shape):
+                self.activation.forward(band, out[band])
+            self.out = out
+        return out.reshape(-1, *x.shape[1:])
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(f, h, w, n) -> (c, h, w, n)."""
@@ -91,14 +91,13 @@ class NormedConv2D(SharedNorm):
         # The gradient of y is scale (dnormed - rest @ rows)
         rest = self.centred * (dgamma / self.std)[:, None]
         rest[:, -1] += dbeta
-        scale = self.gamma / self.std
         sums -= self.products @ rest.T
-        sums *= scale
+        sums *= self.scale
         dkernel = sums[:-1] + np.outer(self.origin, sums[-1])
         self.conv.dkernel = dkernel.reshape(self.conv.kernel.shape)
         if not self.conv.needs_dx:
             return np.empty(0, dout.dtype)
-        kernel = self.conv.kernel[0, 0] * scale
+        kernel = self.conv.kernel[0, 0] * self.scale
         dx = times(kernel, dnormed)
         dx -= times(kernel @ rest, self.rows)
         return dx.reshape(-1, *dout.shape[1:])

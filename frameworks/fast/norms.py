@@ -44,51 +44,73 @@ class SharedNorm(BatchNorm2D):
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, h, w, n) -> the same shape, in training."""
         rows = as_rows(x)
-        self.batch_mean, variance = self._statistics(rows)
-        self.std = np.sqrt(variance + self.EPSILON)
-        scale = self.gamma / self.std
-        shift = self.beta - self.batch_mean * scale
-        out = aligned(rows.shape, rows.dtype)
-        for band in bands(rows.shape):
-            part = np.multiply(rows[band], scale[band, None], out=out[band])
-            part += shift[band, None]
-            if self.activation:
-                self.activation.forward(band, part)
-        self.rows, self.out = rows, out
-        return out.reshape(x.shape)
+        self._measure(rows)
+        return self._normed(rows).reshape(x.shape)
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The same shape: the batch's mean and variance depend on x as well."""
         drows = as_rows(dout)
         dx = aligned(drows.shape, drows.dtype)
-        dbeta, dgamma = np.empty((2, len(dx)), dx.dtype)
+        dnormed = self._derived(drows, self.rows, dx)
         for band in bands(dx.shape):
-            part = drows[band]
-            if self.activation:
-                self.activation.backward(band, part, self.out[band], dx[band])
-                part = dx[band]
-            dbeta[band] = part @ _ones(dx.shape[1], dx.dtype)
-            dgamma[band] = np.vecdot(part, self._from_origin(band))
-        dgamma += (self.origin - self.batch_mean) * dbeta
-        dgamma /= self.std
-        self.dbeta, self.dgamma = dbeta, dgamma
-        dbeta, dgamma = self._total(np.stack([dbeta, dgamma])) / self.values
-        scale = self.gamma / self.std
-        slope = -scale * dgamma / self.std
-        shift = -scale * dbeta - slope * self.batch_mean
-        source = dx if self.activation else drows
-        for band in bands(dx.shape):
-            rest = self._take(band)
-            np.multiply(self.rows[band], slope[band, None], out=rest)
-            rest += shift[band, None]
-            part = np.multiply(source[band], scale[band, None], out=dx[band])
-            part += rest
+            part = np.multiply(dnormed[band], self.scale[band, None], out=dx[band])
+            part += self._through_statistics(band)
         return dx.reshape(dout.shape)
 
     def follow(self, mean: np.ndarray, variance: np.ndarray) -> None:
         """Let the running statistics follow: once, not once a worker."""
         if self.worker == 0:
             super().follow(mean, variance)
+
+    def _measure(self, rows: np.ndarray) -> None:
+        self.batch_mean, variance = self._statistics(rows)
+        self.std = np.sqrt(variance + self.EPSILON)
+        self.scale = self.gamma / self.std
+
+    def _normed(self, rows: np.ndarray) -> np.ndarray:
+        """Return the norm of rows (c, values), and the activation of that."""
+        shift = self.beta - self.batch_mean * self.scale
+        out = aligned(rows.shape, rows.dtype)
+        for band in bands(rows.shape):
+            part = np.multiply(rows[band], self.scale[band, None], out=out[band])
+            part += shift[band, None]
+            if self.activation:
+                self.activation.forward(band, part)
+        if self.activation:
+            self.out = out  # without one, the backward pass needs the input alone
+        return out
+
+    def _derived(
+        self, dout: np.ndarray, rows: np.ndarray, buffer: np.ndarray
+    ) -> np.ndarray:
+        """Return the gradient of the norm of the rows, from that of its activation.
+
+        It is `dout` itself where there is no activation, otherwise in the buffer. Gamma
+        and beta are given their gradients, and all workers meet.
+        """
+        dbeta, dgamma = np.empty((2, len(rows)), rows.dtype)
+        ones = _ones(rows.shape[1], rows.dtype)
+        for band in bands(rows.shape):
+            part = dout[band]
+            if self.activation:
+                self.activation.backward(band, part, self.out[band], buffer[band])
+                part = buffer[band]
+            dbeta[band] = part @ ones
+            dgamma[band] = np.vecdot(part, self._from_origin(rows, band))
+        dgamma += (self.origin - self.batch_mean) * dbeta
+        dgamma /= self.std
+        self.dbeta, self.dgamma = dbeta, dgamma
+        dbeta, dgamma = self._total(np.stack([dbeta, dgamma])) / self.values
+        self.slope = -self.scale * dgamma / self.std
+        self.shift = -self.scale * dbeta - self.slope * self.batch_mean
+        return buffer if self.activation else dout
+
+    def _through_statistics(self, band: slice) -> np.ndarray:
+        """Return what mean and variance add to the gradient of a band of the input."""
+        rows = self.rows[band]
+        rest = np.multiply(rows, self.slope[band, None], out=self._take(rows))
+        rest += self.shift[band, None]
+        return rest
 
     def _statistics(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of the batch."""
@@ -97,11 +119,11 @@ class SharedNorm(BatchNorm2D):
         means, squares = np.empty((2, c), rows.dtype)
         for band in bands(rows.shape):
             means[band] = rows[band] @ _ones(values, rows.dtype) / values
-            squares[band] = self._squares(band)
+            squares[band] = self._squares(rows, band)
             far = np.square(means[band], dtype=float)
             if (far > FAR**2 * (squares[band] / values - far)).any():
                 self.origin[band] = means[band]
-                squares[band] = self._squares(band)
+                squares[band] = self._squares(rows, band)
         from_origin = np.subtract(means, self.origin, dtype=float)
         return self._of_all(values, means, squares - values * from_origin**2)
 
@@ -126,20 +148,20 @@ class SharedNorm(BatchNorm2D):
         self.follow(mean, variance)
         return mean.astype(self.beta.dtype), variance.astype(self.beta.dtype)
 
-    def _squares(self, band: slice) -> np.ndarray:
-        """Return the sums of the squares of a band of the input, from its origin."""
-        part = self._from_origin(band)
+    def _squares(self, rows: np.ndarray, band: slice) -> np.ndarray:
+        """Return the sums of the squares of a band, from its origin."""
+        part = self._from_origin(rows, band)
         return np.vecdot(part, part)
 
-    def _from_origin(self, band: slice) -> np.ndarray:
-        """Return a band of the input minus its origins: all 0, or all the means."""
-        part, origin = self.rows[band], self.origin[band]
+    def _from_origin(self, rows: np.ndarray, band: slice) -> np.ndarray:
+        """Return a band of rows minus the input's origins: all 0, or all the means."""
+        part, origin = rows[band], self.origin[band]
         if not origin.any():
             return part
-        return np.subtract(part, origin[:, None], out=self._take(band))
+        return np.subtract(part, origin[:, None], out=self._take(part))
 
-    def _take(self, band: slice) -> np.ndarray:
-        return self.scratch.take("norm", band.stop - band.start, self.rows.shape[1])
+    def _take(self, like: np.ndarray) -> np.ndarray:
+        return self.scratch.take("norm", *like.shape)
 
     def _total(self, sums: np.ndarray) -> Any:
         return self.meeting.total(self.worker, sums)

@@ -8,6 +8,7 @@ from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.fused import ActivatedAdd, with_activations
 from frameworks.fast.meeting import Meeting
+from frameworks.fast.normed import DeferredConv2D, NormedConv2D
 from frameworks.fast.norms import FAR, SharedNorm
 from frameworks.fast.pointwise import PointwiseConv2D
 from frameworks.fast.pools import SeparableMaxPool2D
@@ -181,6 +182,21 @@ def test_how_far_a_mean_is_from_0_costs_no_digits(far):
     np.testing.assert_allclose(
         norm.dgamma, exact.dgamma, atol=2e-6 * np.abs(exact.dgamma).max()
     )
+
+
+@pytest.mark.parametrize("activation", [Identity, ReLU])
+def test_a_norm_keeps_its_output_only_for_an_activation(activation):
+    """What the backward pass does not ask for is free for others."""
+    rng = np.random.default_rng(0)
+    norm = SharedNorm(BatchNorm2D(6, "float64"), Meeting(1), 0, Scratch("float64"))
+    conv = Conv2D(6, 6, (1, 1), "float64", use_bias=False)
+    deferred = DeferredConv2D(conv, norm.scratch)
+    for layer in (norm, NormedConv2D(deferred, norm)):
+        net = Sequential(inside=Sequential(layer, activation()))
+        out = with_activations(net).forward(rng.normal(size=(6, 4, 4, 8)))
+        arrays = [v for v in vars(layer).values() if isinstance(v, np.ndarray)]
+        kept = any(np.shares_memory(out, array) for array in arrays)
+        assert kept == (activation is ReLU)
 
 
 @pytest.mark.parametrize("activation", [ReLU, ReLU6, Swish])

@@ -1,0 +1,76 @@
+"""A norm, its activation, and the max pool after them: the pool is computed first.
+
+With a gamma above 0, a norm leaves the largest pixel of a window the largest, and so do
+ReLU and ReLU6. So the pool may look at the norm's input, and norm and activation have a
+quarter of the pixels left, forwards and backwards; only mean and variance are of all of
+them. The numbers are the same, to the bit: rounding keeps the order as well.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from frameworks.fast.activations import Cut
+from frameworks.fast.channels import as_rows, bands
+from frameworks.fast.norms import SharedNorm
+from frameworks.fast.scratch import aligned
+from frameworks.layers import Identity, MaxPool2D, Sequential
+
+
+class PooledNorm(SharedNorm):
+    """A norm, its activation, and the pool after them."""
+
+    def __init__(self, norm: SharedNorm, pool: MaxPool2D) -> None:
+        vars(self).update(vars(norm))
+        self.pool = pool
+
+    @staticmethod
+    def serves(norm: object, pool: object) -> bool:
+        """Return whether two layers can be computed so."""
+        if type(norm) is not SharedNorm or not isinstance(pool, MaxPool2D):
+            return False
+        return norm.activation is None or isinstance(norm.activation, Cut)
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """(c, H, W, n) -> (c, h, w, n), in training."""
+        self.pool_first = bool((self.gamma > 0).all())
+        if not self.pool_first:
+            return self.pool.forward(super().forward(x, training), training)
+        self._measure(as_rows(x))
+        pooled = self.pool.forward(x, training)
+        self.pooled = as_rows(pooled)
+        return self._normed(self.pooled).reshape(pooled.shape)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """(c, h, w, n) -> (c, H, W, n)."""
+        if not self.pool_first:
+            return super().backward(self.pool.backward(dout))
+        drows = as_rows(dout)
+        dpooled = aligned(drows.shape, drows.dtype)
+        dnormed = self._derived(drows, self.pooled, dpooled)
+        np.multiply(dnormed, self.scale[:, None], out=dpooled)
+        dx = self.pool.backward(dpooled.reshape(dout.shape))
+        drows = as_rows(dx)
+        for band in bands(drows.shape):
+            drows[band] += self._through_statistics(band)
+        return drows.reshape(dx.shape)
+
+
+def with_pools_first(net: Sequential) -> Sequential:
+    """Let norms compute the pools after them; change the network, return it."""
+    for (layers, name), (later, after) in pairwise(_leaves(net)):
+        norm, pool = layers[name], later[after]
+        if PooledNorm.serves(norm, pool):
+            layers[name], later[after] = PooledNorm(norm, pool), Identity()
+    return net
+
+
+def _leaves(net: Sequential) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where the layers are that come one after the other, but for identities."""
+    for name, part in net.layers.items():
+        if type(part) is Sequential:
+            yield from _leaves(part)
+        elif type(part) is not Identity:
+            yield net.layers, name
