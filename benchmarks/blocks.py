@@ -5,13 +5,15 @@ And what the benchmarks' commands share: a data set, a place for a table, an end
 
 import argparse
 import importlib
+import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import data
 import networks
+from comparison.counting.code_length import ROOT
 from comparison.processes import process, resources
 from comparison.report.readme import replace_block
 
@@ -59,6 +61,20 @@ def load(name: str, data_dir: Path | None = None) -> data.Dataset:
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def compare(folder: Path, task: Sequence[str], data_dir: Path | None = None) -> None:
+    """Run compare.py with these options into a folder, or finish what is there.
+
+    A trial that fails is left to who reads its results; anything else ends the process.
+    """
+    begun = (folder / "results.json").exists()
+    line = ["--resume", str(folder)] if begun else ["--out", str(folder), *task]
+    where = ["--data-dir", str(data_dir)] if data_dir else []
+    line = [sys.executable, "compare.py", "--quiet", *line, *where]
+    done = subprocess.run(line, cwd=ROOT, check=False)
+    if done.returncode not in (0, 1):
+        sys.exit(done.returncode)
 
 
 def command(main: Callable[[], None]) -> None:

@@ -9,17 +9,14 @@ Its medians are kept in families.json, and the tables written into the pages.
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import networks
-from benchmarks.blocks import command, place
+from benchmarks.blocks import command, compare, place
 from comparison import network, results
 from comparison.contestants import find_all
 from comparison.counting.classes import count_all
-from comparison.counting.code_length import ROOT
 from comparison.explanation import explain
 from comparison.report.outputs import markdown_table
 from comparison.report.tables import Table, texts
@@ -36,20 +33,12 @@ TITLES = {"skylark": "NumPy", "keras": "Keras", "torch": "PyTorch", "tf": "Tenso
 SETTINGS = ("seeds", "train_size", "epochs")
 
 
-def run(name: str, folder: Path, options: argparse.Namespace) -> None:
-    """Compare the four classes of a network, or finish what was begun."""
-    if (folder / "results.json").exists():
-        task = ["--resume", str(folder)]
-    else:
-        task = ["--out", str(folder), "--network", name, "--dataset", "cifar10"]
-        for setting in SETTINGS:
-            flag = f"--{setting.replace('_', '-')}"
-            task += [flag, str(getattr(options, setting))]
-    where = ["--data-dir", str(options.data_dir)] if options.data_dir else []
-    line = [sys.executable, "compare.py", "--quiet", *task, *where]
-    done = subprocess.run(line, cwd=ROOT, check=False)
-    if done.returncode not in (0, 1):
-        sys.exit(done.returncode)
+def task(name: str, chosen: argparse.Namespace) -> list[str]:
+    """Return the options of compare.py that train the four classes of a network."""
+    line = ["--network", name, "--dataset", "cifar10"]
+    for setting in SETTINGS:
+        line += [f"--{setting.replace('_', '-')}", str(getattr(chosen, setting))]
+    return line
 
 
 def medians(folder: Path) -> dict[str, Any]:
@@ -144,7 +133,7 @@ def main() -> None:
     kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     for name in options.networks:
         folder = options.work / name
-        run(name, folder, options)
+        compare(folder, task(name, options), options.data_dir)
         kept[name] = medians(folder)
         kept = {name: kept[name] for name in NETWORKS if name in kept}
         FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")

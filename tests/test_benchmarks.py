@@ -1,11 +1,15 @@
 """The tables in the pages are those that the benchmarks have measured."""
 
 import json
+from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import cores, speed
+from benchmarks import cores, ingredients, speed
+from comparison.command_line import parser
+from networks.speedrun import Skylark_Speedrun
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / f"docs/{page}.md" for page in ("results", "fairness", "numpy-speed")]
@@ -39,3 +43,55 @@ def test_the_model_of_cores():
     assert cores.model(fixed, each, 4, threads=True) == pytest.approx(10e-3)
     assert cores.model(fixed, each, 16, threads=False) == pytest.approx(4e-3)
     assert cores.model(fixed, each, 16, threads=True) == pytest.approx(32e-3)
+
+
+CHANGED = {
+    "nothing": set(),
+    "smoothing": {"label_smoothing"},
+    "crops": {"augment"},
+    "flips": {"augment"},
+    "nesterov": {"nesterov"},
+    "warmup": {"warmup"},
+    "schedule": {"schedule", "warmup"},
+    "muon": {"muon", "learning_rate", "momentum", "weight_decay"},
+    "dirac": {"models", "allow_different"},
+    "whitening": {"models", "allow_different"},
+}
+
+
+@pytest.mark.parametrize("name", ingredients.LEFT_OUT)
+def test_one_ingredient_is_left_out(name):
+    """And nothing else: what is not said is the preset's, or the class's."""
+    whole, without = (
+        vars(parser().parse_args(ingredients.task(which, Namespace(epochs=1, seeds=1))))
+        for which in ("nothing", name)
+    )
+    missing = object()
+    every = whole.keys() | without.keys()
+    differ = {k for k in every if whole.get(k, missing) != without.get(k, missing)}
+    assert differ == CHANGED[name]
+
+
+def test_classes_without_an_ingredient():
+    """Kernels that do not pass their input on, and a first layer that is not white."""
+    X = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+    y = np.arange(40) % 2
+    weights = {}
+    for kind in (
+        Skylark_Speedrun,
+        ingredients.Skylark_HeNormal,
+        ingredients.Skylark_Unwhitened,
+    ):
+        model = kind(widths=(4, 4, 4), epochs=1, learning_rate=1e-9, random_state=0)
+        weights[kind.__name__] = model.fit(X, y).get_weights()
+    whole, kernels, first = weights.values()
+    assert whole.keys() == kernels.keys() == first.keys()
+    differ = [
+        {name for name in whole if not np.allclose(whole[name], found[name], atol=1e-4)}
+        for found in (kernels, first)
+    ]
+    blocks = {f"stage{s}.block{b}.conv.kernel" for s in (1, 2, 3) for b in (1, 2)}
+    assert differ[0] >= blocks
+    assert "stem.conv.whitening" not in differ[0]
+    assert "stem.conv.whitening" in differ[1]
+    assert not differ[1] & blocks
