@@ -234,7 +234,7 @@ class Settings(TypedDict):
         str | None,
         Option(
             RECIPE,
-            "mirror the training images; with crop, move them too",
+            "change the training images: flip mirrors them, crop moves them",
             caption="augmented images ({})",
             otherwise="none",
             metavar="|".join(("none", *AUGMENT)),
@@ -258,7 +258,7 @@ class Settings(TypedDict):
         str | None,
         Option(
             RECIPE,
-            "predict from mirrored images too; with shift, moved ones",
+            "predict from mirrored images too (flip), or moved ones (shift)",
             caption="predictions averaged over views ({})",
             otherwise="none",
             metavar="|".join(("none", *TEST_AUGMENT)),

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-AUGMENT = ("flip", "flip+crop")
-TEST_AUGMENT = ("flip", "flip+shift")
+AUGMENT = ("flip", "crop", "flip+crop")
+TEST_AUGMENT = ("flip", "shift", "flip+shift")
 ONCE = 2**32 - 1  # seeds what is drawn once a fit; no epoch has this number
 
 
@@ -24,6 +24,9 @@ class Augmentation:
         Of the fit, and the number of the epoch.
     crop_padding : int
         How far an image is moved at the most, up or down and left or right, in pixels.
+    flip : bool
+        Whether images are mirrored: not where that makes another class of them, as of
+        digits.
 
     Notes
     -----
@@ -32,10 +35,12 @@ class Augmentation:
     (Jordan 2024, section 3.6).
     """
 
-    def __init__(self, rows: int, seed: tuple[int, int], crop_padding: int) -> None:
+    def __init__(
+        self, rows: int, seed: tuple[int, int], crop_padding: int, *, flip: bool = True
+    ) -> None:
         fit, epoch = seed
         starts = np.random.default_rng((fit, ONCE)).integers(2, size=rows, dtype=bool)
-        self.mirrored = starts ^ bool(epoch % 2)
+        self.mirrored = (starts ^ bool(epoch % 2)) & flip
         self.seed = seed
         self.crop_padding = crop_padding
 
@@ -78,18 +83,19 @@ def views(
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield weights, and the images (n, h, w, c) whose outputs have them in a mean.
 
-    "flip" takes the images as they are, and mirrored. "flip+shift" gives these half of
-    the weight, and as much to both of them moved by a pixel, to the upper left and to
-    the lower right (Jordan 2024, section 3.5).
+    "flip" takes the images as they are, and mirrored. "shift" gives those as they are
+    half of the weight, and as much to them moved by a pixel, to the upper left and to
+    the lower right. "flip+shift" does both (Jordan 2024, section 3.5).
     """
     if test_augment is None:
         yield 1.0, x
         return
-    shifts = {"flip": {0: 1.0}, "flip+shift": {0: 0.5, -1: 0.25, 1: 0.25}}
-    for shift, weight in shifts[test_augment].items():
+    shifts = {0: 0.5, -1: 0.25, 1: 0.25} if "shift" in test_augment else {0: 1.0}
+    sides = (False, True) if "flip" in test_augment else (False,)
+    for shift, weight in shifts.items():
         by = np.full(len(x), shift)
-        for mirrored in (False, True):
-            yield weight / 2, moved(x, np.full(len(x), mirrored), by, by)
+        for mirrored in sides:
+            yield weight / len(sides), moved(x, np.full(len(x), mirrored), by, by)
 
 
 def _reflected(index: np.ndarray, size: int) -> np.ndarray:

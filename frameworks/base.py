@@ -89,18 +89,18 @@ class ImageClassifier(
     label_smoothing : float, default=0.0
         Share of each label that is spread evenly over all classes; the loss in
         `history_` has it too, `val_loss` does not.
-    augment : {"flip", "flip+crop"} or None, default=None
-        Mirror each training image in every second epoch; "flip+crop" also moves it by
-        up to `crop_padding` pixels, anew in every epoch.
+    augment : {"flip", "crop", "flip+crop"} or None, default=None
+        "flip" mirrors each training image in every second epoch, "crop" moves it by up
+        to `crop_padding` pixels, anew in every epoch.
     crop_padding : int, default=4
         Pixels.
     average_epochs : int, default=1
         The fitted weights are the mean of those after each of the last so many epochs
         (Izmailov et al. 2018); 1 takes those of the last epoch. Without effect where
         `early_stopping` takes the best weights back.
-    test_augment : {"flip", "flip+shift"} or None, default=None
-        Predict from the mean of the logits of each image and its mirror image;
-        "flip+shift" adds both moved by one pixel. Not in `transform`, and not in
+    test_augment : {"flip", "shift", "flip+shift"} or None, default=None
+        Predict from the mean of the logits of each image and its mirror image ("flip"),
+        and of these moved by one pixel ("shift"). Not in `transform`, and not in
         validation.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with `sample_weight`.
@@ -325,8 +325,9 @@ class ImageClassifier(
         """Return the mini-batches x, y, w of one epoch, the same in all classes."""
         seed, augmentation = (self._shuffle_seed, epoch), None
         if self.augment:
-            padding = self.crop_padding if self.augment == "flip+crop" else 0
-            augmentation = Augmentation(len(X), seed, padding)
+            padding = self.crop_padding if "crop" in self.augment else 0
+            flip = "flip" in self.augment
+            augmentation = Augmentation(len(X), seed, padding, flip=flip)
         return Batches(
             X,
             y,

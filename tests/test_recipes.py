@@ -221,6 +221,29 @@ class TestAugmentation:
         for other in ({"epoch": 2}, {"batch": 1}, {"fit": 2}):
             assert (one != self.changed(padding=2, **other)).any()
 
+    @pytest.mark.parametrize("epoch", [0, 1])
+    def test_without_flip_nothing_is_mirrored(self, epoch):
+        found = Augmentation(200, (1, epoch), 0, flip=False)(self.X, self.rows, 0)
+        np.testing.assert_array_equal(found, self.X)
+
+    @pytest.mark.parametrize(
+        ("augment", "padding", "flip"),
+        [("flip", 0, True), ("crop", 2, False), ("flip+crop", 2, True)],
+    )
+    def test_what_the_parameter_asks_for(self, images, augment, padding, flip):
+        (X, y), seen = images, []
+
+        def keep(model, logs):
+            seen.append(model.batches(X, y, np.ones(len(y)), 1).augmentation)
+
+        fitted(
+            Plain, images, augment=augment, crop_padding=2, epochs=1, on_epoch_end=keep
+        )
+        (found,) = seen
+        expected = Augmentation(len(X), found.seed, padding, flip=flip)
+        rows = np.arange(len(X))
+        np.testing.assert_array_equal(found(X, rows, 0), expected(X, rows, 0))
+
     @pytest.mark.parametrize("shape", [(1, 9, 1), (9, 1, 2), (1, 1, 3), (2, 3, 1)])
     def test_images_smaller_than_the_crop(self, shape):
         X = np.random.default_rng(0).random((20, *shape))
@@ -312,6 +335,14 @@ class TestAverages:
         features = model.transform(X)
         model.set_params(test_augment=None)
         np.testing.assert_array_equal(model.transform(X), features)
+
+    def test_views_of_digits_are_not_mirrored(self):
+        X = np.random.default_rng(0).random((2, 4, 5, 1))
+        seen = list(views(X, "shift"))
+        assert [weight for weight, _ in seen] == [1 / 2, 1 / 4, 1 / 4]
+        np.testing.assert_array_equal(seen[0][1], X)
+        np.testing.assert_array_equal(seen[1][1][:, :-1, :-1], X[:, 1:, 1:])
+        np.testing.assert_array_equal(seen[2][1][:, 1:, 1:], X[:, :-1, :-1])
 
     def test_views_move_by_a_pixel(self):
         X = np.random.default_rng(0).random((2, 4, 5, 1))

@@ -77,7 +77,7 @@ def test_a_preset_brings_its_recipe_along():
 
 
 @pytest.mark.parametrize(
-    "options", [["--warmup", "2"], ["--augment", "crop"], ["--label-smoothing", "1"]]
+    "options", [["--warmup", "2"], ["--augment", "rotate"], ["--label-smoothing", "1"]]
 )
 def test_a_wrong_recipe_ends_before_anything_runs(options, capsys):
     try:
