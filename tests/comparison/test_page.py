@@ -227,6 +227,21 @@ class TestNumbers:
         widths = [float(bar.get("width")) for bar in bars]
         assert widths[3] == pytest.approx(2 * widths[0], rel=0.01)
 
+    @pytest.mark.parametrize(
+        ("last", "unit", "label"), [(300.0, "seconds", "500"), (900.0, "minutes", "20")]
+    )
+    def test_long_curves_are_over_minutes(self, four, last, unit, label):
+        """The longest fit decides: 200 s and `last`, of one trial of many."""
+        trials = [dict(trial) for trial in four["trials"]]
+        trials[3]["history"] = trials[3]["history"] | {"seconds": [200.0, last]}
+        found = figures.all_figures(four | {"trials": trials}, Words("en"))
+        (curves,) = [f for f in found if f.name == f"accuracy-{unit}"]
+        root = ET.fromstring(curves.canvas.svg("curves"))
+        texts = [t.text for t in root.iter() if t.tag.endswith("text")]
+        assert unit in texts
+        assert label in texts
+        assert unit in curves.title
+
     def test_code_stands_method_by_method(self, four, tmp_path):
         text = write.page([four], [tmp_path])
         heads = re.findall(r"<h3><code>(.*?)</code></h3>", text)

@@ -25,6 +25,7 @@ DOTS = (  # a number of each trial, and its unit
     ("test_accuracy", ("test_accuracy",), 0.01),
 )
 LONGEST = 28  # characters of a label
+MINUTES = 600  # seconds of training, from which on curves are over minutes
 Series = dict[str, list[list[tuple[float, float]]]]  # of each model, of each seed
 
 
@@ -66,7 +67,7 @@ def all_figures(run: records.Run, words: Words) -> list[Figure]:
         return []
     figures = []
     for measure in ("loss", "accuracy"):
-        for against in ("epochs", "seconds"):
+        for against in ("epochs", _unit(done)):
             series = _history(done, measure, against)
             if series:
                 figures.append(_curves(run, words, measure, against, series))
@@ -117,6 +118,13 @@ def _values(
     return found
 
 
+def _unit(done: dict[str, list[records.Trial]]) -> str:
+    """Return what curves are drawn over, besides epochs: seconds or minutes."""
+    histories = [t.get("history", {}) for several in done.values() for t in several]
+    longest = max(sum(s or 0.0 for s in h.get("seconds", [])) for h in histories)
+    return "minutes" if longest >= MINUTES else "seconds"
+
+
 def _history(
     done: dict[str, list[records.Trial]], measure: str, against: str
 ) -> Series:
@@ -126,8 +134,9 @@ def _history(
         for trial in several:
             history = trial.get("history", {})
             ys = history.get(measure, [])
-            seconds = [s or 0.0 for s in history.get("seconds", [])]
-            xs = range(1, len(ys) + 1) if against == "epochs" else accumulate(seconds)
+            unit = 60 if against == "minutes" else 1
+            times = accumulate((s or 0.0) / unit for s in history.get("seconds", []))
+            xs = range(1, len(ys) + 1) if against == "epochs" else times
             points = [
                 (float(x), y) for x, y in zip(xs, ys, strict=False) if y is not None
             ]
@@ -145,7 +154,7 @@ def _curves(
     percent = 100 if measure == "accuracy" else 1
     x, y = _axes(
         canvas,
-        scale([p[0] for p in points], LEFT, WIDTH - RIGHT, zero=against == "seconds"),
+        scale([p[0] for p in points], LEFT, WIDTH - RIGHT, zero=against != "epochs"),
         scale([p[1] * percent for p in points], HEIGHT - BOTTOM, TOP),
         words[f"axis_{against}"],
     )
