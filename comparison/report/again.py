@@ -1,5 +1,6 @@
 """An earlier run as a page, or its figures as files for slides."""
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from comparison import results
+
+WORDLESS = "the PNGs have no words, for no font was found: install one, or use the SVGs"
 
 
 def write(folders: Sequence[Path] | None, options: Namespace, console: Console) -> None:
@@ -39,6 +42,9 @@ def write(folders: Sequence[Path] | None, options: Namespace, console: Console) 
         results.write_text(options.html, text)
         written.append(options.html)
     if options.plot:
-        written += page.plot(runs[0], options.plot, options.language)
+        files, worded = page.plot(runs[0], options.plot, options.language)
+        written += files
+        if not worded:
+            print(WORDLESS, file=sys.stderr)
     for file in written:
         console.print(str(file), highlight=False, markup=False)

@@ -11,12 +11,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import resvg_py
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
 import compare
 from comparison import results
 from comparison.processes import inside
+from comparison.report import again
 from comparison.report.page import figures, pictures, write
 from comparison.report.page.words import FILE, LANGUAGES, Words
 from comparison.statistics.significance import MIN_ROUNDS
@@ -346,8 +348,9 @@ class TestCommand:
         assert capsys.readouterr().out.replace("\n", "") == str(file)
         assert '<html lang="zh">' in file.read_text("utf-8")
 
-    def test_plot(self, run, tmp_path):
+    def test_plot(self, run, tmp_path, capsys):
         assert compare.main(["--show", run, "--plot", str(tmp_path / "slides")]) == 0
+        worded = again.WORDLESS not in capsys.readouterr().err
         names = {file.stem for file in (tmp_path / "slides").iterdir()}
         assert {"loss-epochs", "times", "length-speed", "speed", "memory"} <= names
         for name in names:
@@ -355,6 +358,19 @@ class TestCommand:
             picture = Image.open(tmp_path / "slides" / f"{name}.png")
             assert picture.width > 1500
             assert len(picture.convert("RGB").getcolors(1 << 20)) > 5, "it is blank"
+        if not worded:
+            pytest.skip("no font was found here, so PNGs have no words")
+
+    def test_plot_without_fonts(self, run, tmp_path, capsys, monkeypatch):
+        draw = resvg_py.svg_to_bytes
+        monkeypatch.setattr(
+            resvg_py,
+            "svg_to_bytes",
+            lambda **how: draw(**how | {"skip_system_fonts": True}),
+        )
+        assert compare.main(["--show", run, "--plot", str(tmp_path / "slides")]) == 0
+        assert again.WORDLESS in capsys.readouterr().err
+        assert (tmp_path / "slides" / "speed.png").exists()
 
     @pytest.mark.parametrize(
         ("options", "reason"),

@@ -22,8 +22,11 @@ PAPER, INK, GREY = (
     ("#1b1e24", "#e8e9ec"),
     ("#5c626c", "#a5acb8"),
 )
+# A browser knows the first; what draws PNGs knows none but by name.
+FONTS = """system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "Segoe UI",
+    "Noto Sans", "DejaVu Sans", "Liberation Sans", Helvetica, Arial, sans-serif"""
 RULES = """
-text { font: 12px system-ui, "Noto Sans CJK SC", sans-serif; fill: %(ink)s }
+text { font: 12px %(fonts)s; fill: %(ink)s }
 text.small { font-size: 11px; fill: %(grey)s }
 text.title { font-size: 13px; font-weight: 600 }
 .axis { stroke: %(grey)s; stroke-width: 1; fill: none }
@@ -40,7 +43,7 @@ DASHES = {"keras": "7 4", "torch": "2 3", "tensorflow": "9 3 2 3", "other": "4 4
 def style(dark: bool = False) -> str:
     """Return the rules for all marks, on light or dark ground."""
     which = int(dark)
-    rules = RULES % {"ink": INK[which], "grey": GREY[which]}
+    rules = RULES % {"ink": INK[which], "grey": GREY[which], "fonts": FONTS}
     for name, colours in COLOURS.items():
         colour = colours[which]
         rules += f".{name} {{ fill: {colour}; stroke: {colour} }}\n"

@@ -100,17 +100,29 @@ def page(
     )
 
 
-def plot(run: records.Run, folder: Path, language: str = "en") -> list[Path]:
-    """Write each figure as SVG and PNG; return the files."""
+def plot(
+    run: records.Run, folder: Path, language: str = "en"
+) -> tuple[list[Path], bool]:
+    """Write each figure as SVG and PNG; return the files, and if words are in the PNGs.
+
+    They are missing where the machine has no font: in an SVG they are text.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files, worded = [], True
     for figure in figures.all_figures(run, Words(language)):
         text = figure.canvas.svg(figure.title, alone=True)
         picture = folder / f"{figure.name}.png"
         results.write_text(picture.with_suffix(".svg"), text)
-        picture.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=3)))
+        drawn, wordless = (
+            bytes(
+                resvg_py.svg_to_bytes(svg_string=text, zoom=3, skip_system_fonts=skip)
+            )
+            for skip in (False, True)
+        )
+        picture.write_bytes(drawn)
+        worded &= drawn != wordless
         files += [picture.with_suffix(".svg"), picture]
-    return files
+    return files, worded
 
 
 def _sections(alone: bool) -> list[str]:
