@@ -11,7 +11,7 @@ from frameworks.engines import PlainNet
 from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
-from frameworks.fast.fused import with_activations
+from frameworks.fast.fused import with_activations, with_sums
 from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.normed import (
     DeferredConv2D,
@@ -47,7 +47,8 @@ class Member:
         alone = partial(_fast, scratch)
         shared = twin(net, partial(_shared, alone, meeting, number, scratch))
         shared = with_activations(with_normed_convolutions(shared))
-        self.net = PlainNet(with_pools_first(shared))
+        with_sums(with_pools_first(shared))
+        self.net = PlainNet(shared)
         self.predicting = PlainNet(with_activations(folded(twin(net, alone))))
         self.weighted = list(self.net.net.weighted().values())
         self.meeting = meeting

@@ -28,6 +28,10 @@ class SharedNorm(BatchNorm2D):
     ----------
     activation : Activation or None
         Of what comes out, if there is one.
+    added : (c, values) or None
+        What is added to the norm, before the activation.
+    dsum : (c, values) or None
+        Where the gradient of the norm, and of what is added, is to be left.
     """
 
     def __init__(
@@ -40,6 +44,8 @@ class SharedNorm(BatchNorm2D):
         vars(self).update(vars(norm))
         self.meeting, self.worker, self.scratch = meeting, worker, scratch
         self.activation: Activation | None = None
+        self.added: np.ndarray | None = None
+        self.dsum: np.ndarray | None = None
 
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, h, w, n) -> the same shape, in training."""
@@ -51,7 +57,8 @@ class SharedNorm(BatchNorm2D):
         """The same shape: the batch's mean and variance depend on x as well."""
         drows = as_rows(dout)
         dx = aligned(drows.shape, drows.dtype)
-        dnormed = self._derived(drows, self.rows, dx)
+        buffer = dx if self.dsum is None else self.dsum
+        dnormed = self._derived(drows, self.rows, buffer)
         for band in bands(dx.shape):
             part = np.multiply(dnormed[band], self.scale[band, None], out=dx[band])
             part += self._through_statistics(band)
@@ -74,6 +81,8 @@ class SharedNorm(BatchNorm2D):
         for band in bands(rows.shape):
             part = np.multiply(rows[band], self.scale[band, None], out=out[band])
             part += shift[band, None]
+            if self.added is not None:
+                part += self.added[band]
             if self.activation:
                 self.activation.forward(band, part)
         if self.activation:

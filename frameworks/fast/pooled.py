@@ -3,7 +3,7 @@
 With a gamma above 0, a norm leaves the largest pixel of a window the largest, and so do
 ReLU and ReLU6. So the pool may look at the norm's input, and norm and activation have a
 quarter of the pixels left, forwards and backwards; only mean and variance are of all of
-them. The numbers are the same, to the bit: rounding keeps the order as well.
+them. What comes out is the same, to the bit: rounding keeps the order as well.
 """
 
 from collections.abc import Iterator
@@ -52,10 +52,10 @@ class PooledNorm(SharedNorm):
         dnormed = self._derived(drows, self.pooled, dpooled)
         np.multiply(dnormed, self.scale[:, None], out=dpooled)
         dx = self.pool.backward(dpooled.reshape(dout.shape))
-        drows = as_rows(dx)
-        for band in bands(drows.shape):
-            drows[band] += self._through_statistics(band)
-        return drows.reshape(dx.shape)
+        dx_rows = as_rows(dx)
+        for band in bands(dx_rows.shape):
+            dx_rows[band] += self._through_statistics(band)
+        return dx_rows.reshape(dx.shape)
 
 
 def with_pools_first(net: Sequential) -> Sequential:

@@ -1,12 +1,19 @@
 """The fast engine's convolutions other than 3x3, and norms, give plain numbers."""
 
+import copy
+
 import numpy as np
 import pytest
 
 from frameworks.fast import banded, channels, depthwise, pointwise
 from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
-from frameworks.fast.fused import ActivatedAdd, with_activations
+from frameworks.fast.fused import (
+    ActivatedAdd,
+    NormedAdd,
+    with_activations,
+    with_sums,
+)
 from frameworks.fast.meeting import Meeting
 from frameworks.fast.normed import DeferredConv2D, NormedConv2D
 from frameworks.fast.norms import FAR, SharedNorm
@@ -212,6 +219,49 @@ def test_sum_with_its_activation(activation, others, monkeypatch):
     plain, fast = block(), with_activations(block())
     assert isinstance(fast.layers["inside"].layers["0"], ActivatedAdd)
     check(plain, fast, rng.normal(0, 4, (7, 5, 4, 6)), [])
+
+
+@pytest.mark.parametrize("shortcut", ["identity", "norm", "activation"])
+@pytest.mark.parametrize("activation", [Identity, ReLU, ReLU6, Swish])
+def test_sum_that_a_norm_computes(activation, shortcut, monkeypatch):
+    monkeypatch.setattr(channels, "FLOATS", 500)
+    rng = np.random.default_rng(0)
+    norms = [filled(BatchNorm2D(7, "float64"), rng) for _ in range(2)]
+    scratch = Scratch("float64")
+    shared = [SharedNorm(copy.copy(norm), Meeting(1), 0, scratch) for norm in norms]
+
+    def block(first, second):
+        others = {"identity": Identity(), "norm": second, "activation": ReLU()}
+        branch = Sequential(Swish(), Sequential(first, Identity()))
+        return Sequential(Sequential(Add(branch, others[shortcut]), activation()))
+
+    plain, fast = block(*norms), with_activations(block(*shared))
+    with_sums(fast)
+    assert isinstance(fast.layers["0"].layers["0"], NormedAdd)
+    check(plain, fast, rng.normal(0, 4, (7, 5, 4, 6)), [])
+    used = norms[: 1 + (shortcut == "norm")]
+    for norm, found in zip(used, shared, strict=False):
+        np.testing.assert_allclose(found.dgamma, norm.dgamma, rtol=1e-11)
+        np.testing.assert_allclose(found.dbeta, norm.dbeta, rtol=1e-11)
+    assert shared[0].added is shared[0].dsum is None  # memory for others
+
+
+def test_which_sums_a_norm_computes():
+    """Of two, whose first ends with a norm that has no activation."""
+
+    def norm():
+        return SharedNorm(BatchNorm2D(2), Meeting(1), 0, Scratch("float32"))
+
+    def serves(*layers):
+        net = Sequential(inside=Sequential(Add(*layers), ReLU()))
+        return NormedAdd.serves(with_activations(net).layers["inside"].layers["0"])
+
+    assert serves(norm(), Identity())
+    assert not serves(Sequential(norm(), ReLU()), Identity())
+    assert not serves(Sequential(), norm())
+    assert not serves(norm())
+    assert not serves(norm(), Identity(), Identity())
+    assert not NormedAdd.serves(norm())
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 9), (5, 3)])
