@@ -9,7 +9,7 @@ from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.folded import FoldedConv2D
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.scratch import aligned
-from frameworks.fast.twins import neighbours
+from frameworks.fast.twins import in_a_row, neighbours
 from frameworks.layers import Add, Container, Identity, Sequential
 
 
@@ -85,9 +85,9 @@ class NormedAdd(Add):
 
 def _last(layer: Any) -> Any:
     """Return the last layer of a chain that computes anything."""
-    while isinstance(layer, Sequential):
-        parts = [part for part in layer.layers.values() if type(part) is not Identity]
-        layer = parts[-1] if parts else Identity()
+    if isinstance(layer, Sequential):
+        for layers, name in in_a_row(layer):
+            layer = layers[name]
     return layer
 
 

@@ -6,9 +6,7 @@ quarter of the pixels left, forwards and backwards; only mean and variance are o
 them. What comes out is the same, to the bit: rounding keeps the order as well.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from frameworks.fast.activations import Cut
 from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.scratch import aligned
+from frameworks.fast.twins import in_a_row
 from frameworks.layers import Identity, MaxPool2D, Sequential
 
 
@@ -60,17 +59,8 @@ class PooledNorm(SharedNorm):
 
 def with_pools_first(net: Sequential) -> Sequential:
     """Let norms compute the pools after them; change the network, return it."""
-    for (layers, name), (later, after) in pairwise(_leaves(net)):
+    for (layers, name), (later, after) in pairwise(in_a_row(net)):
         norm, pool = layers[name], later[after]
         if PooledNorm.serves(norm, pool):
             layers[name], later[after] = PooledNorm(norm, pool), Identity()
     return net
-
-
-def _leaves(net: Sequential) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield where the layers are that come one after the other, but for identities."""
-    for name, part in net.layers.items():
-        if type(part) is Sequential:
-            yield from _leaves(part)
-        elif type(part) is not Identity:
-            yield net.layers, name

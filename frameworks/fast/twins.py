@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from frameworks.layers import Container, Layer, Sequential
+from frameworks.layers import Container, Identity, Layer, Sequential
 
 
 def twin(layer: Layer, leaf: Callable[[Any], Any] = copy.copy) -> Any:
@@ -18,6 +18,15 @@ def twin(layer: Layer, leaf: Callable[[Any], Any] = copy.copy) -> Any:
     whole: Any = copy.copy(layer)
     whole.layers = {name: twin(part, leaf) for name, part in layer.layers.items()}
     return whole
+
+
+def in_a_row(net: Sequential) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where the layers are that come one after the other, but for identities."""
+    for name, part in net.layers.items():
+        if type(part) is Sequential:
+            yield from in_a_row(part)
+        elif type(part) is not Identity:
+            yield net.layers, name
 
 
 def neighbours(net: Container) -> Iterator[tuple[dict[str, Any], str, str]]:

@@ -1,8 +1,5 @@
 """A convolution 1x1 and its norm as one product: the numbers of both, one by one."""
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -23,7 +20,7 @@ from frameworks.layers import (
     Swish,
 )
 from tests.frameworks.test_fast_layers import filled
-from tests.frameworks.test_shared import network
+from tests.frameworks.test_shared import in_shares, network
 
 C, F, N = 5, 12, 14
 
@@ -69,17 +66,11 @@ def test_it_is_plain(activation, mean, workers, needs_dx, monkeypatch):
     rng = np.random.default_rng(1)
     x, dout = rng.normal(mean, 3, (C, 3, 4, N)), rng.normal(size=(F, 3, 4, N))
 
-    def step(net, x, dout):
-        return net.forward(x, training=True), net.backward(dout)
-
-    out, dx = step(plain, x, dout)
+    out, dx = plain.forward(x, training=True), plain.backward(dout)
     cut = [0, 5, N] if workers == 2 else np.linspace(0, N, workers + 1).astype(int)
-    shares = [(x[..., a:b], dout[..., a:b]) for a, b in pairwise(cut)]
-    with ThreadPoolExecutor(workers) as pool:
-        steps = list(pool.map(step, nets, *zip(*shares, strict=True)))
     size = 1e-11 * max(1, mean)  # of rounding
-    for expected, parts in zip((out, dx), zip(*steps, strict=True), strict=True):
-        found = np.concatenate(parts, axis=-1)
+    both = in_shares(nets, cut, x, dout)
+    for expected, found in zip((out, dx), both, strict=True):
         np.testing.assert_allclose(found, expected, rtol=size, atol=size)
     found = [gradients(net) for net in nets]
     for name, expected in gradients(plain).items():

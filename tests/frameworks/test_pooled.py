@@ -1,8 +1,5 @@
 """A norm with the max pool after it computed first: the plain layers' numbers."""
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -25,7 +22,7 @@ from frameworks.layers import (
     Swish,
 )
 from tests.frameworks.test_fast_layers import filled
-from tests.frameworks.test_shared import network
+from tests.frameworks.test_shared import in_shares, network
 
 C, N = 6, 10
 WINDOWS = {
@@ -80,16 +77,10 @@ def test_it_is_plain(window, activation, gamma, mean, workers, ties, monkeypatch
     dout = rng.normal(size=out.shape)
     dx = plain.backward(dout)
 
-    def step(net, x, dout):
-        return net.forward(x).copy(), net.backward(dout)
-
     cut = np.linspace(0, N, workers + 1).astype(int)
-    shares = [(x[..., a:b], dout[..., a:b]) for a, b in pairwise(cut)]
-    with ThreadPoolExecutor(workers) as threads:
-        steps = list(threads.map(step, nets, *zip(*shares, strict=True)))
     size = 1e-12 * max(1, mean)  # of rounding
-    for expected, parts in zip((out, dx), zip(*steps, strict=True), strict=True):
-        found = np.concatenate(parts, axis=-1)
+    both = in_shares(nets, cut, x, dout)
+    for expected, found in zip((out, dx), both, strict=True):
         np.testing.assert_allclose(found, expected, rtol=size, atol=size)
     norms = [net.layers["block"].layers["norm"] for net in nets]
     for role in ("beta", "gamma"):

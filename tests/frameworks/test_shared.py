@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -48,6 +50,18 @@ def step(net, x, dlogits):
             what = f"d{role}" if is_trained(role) else role
             found[f"{name}.{what}"] = getattr(layer, what).copy()
     return found
+
+
+def in_shares(nets, cut, x, dout):
+    """Output and gradient of x: each net computes its share of the images."""
+
+    def one(net, x, dout):
+        return net.forward(x, training=True).copy(), net.backward(dout)
+
+    shares = [(x[..., a:b], dout[..., a:b]) for a, b in pairwise(cut)]
+    with ThreadPoolExecutor(len(nets)) as pool:
+        steps = list(pool.map(one, nets, *zip(*shares, strict=True)))
+    return [np.concatenate(parts, axis=-1) for parts in zip(*steps, strict=True)]
 
 
 def batch(n):
