@@ -5,6 +5,7 @@ And what the benchmarks' commands share: a data set, a place for a table, an end
 
 import argparse
 import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,6 +76,29 @@ def compare(folder: Path, task: Sequence[str], data_dir: Path | None = None) -> 
     done = subprocess.run(line, cwd=ROOT, check=False)
     if done.returncode not in (0, 1):
         sys.exit(done.returncode)
+
+
+def keep(
+    file: Path,
+    names: Iterable[str],
+    order: Iterable[str],
+    task: Callable[[str], Sequence[str]],
+    read: Callable[[Path], Measured],
+    options: argparse.Namespace,
+) -> dict[str, Measured]:
+    """Run compare.py for each name; return what the file keeps of these and others.
+
+    `task` says with which options, and `read` what to keep of the run's folder, which
+    lies in `options.work`. The file is written after each run, in the order given.
+    """
+    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    order = list(order)
+    for name in names:
+        compare(options.work / name, task(name), options.data_dir)
+        kept[name] = read(options.work / name)
+        kept = {each: kept[each] for each in order if each in kept}
+        file.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    return kept
 
 
 def command(main: Callable[[], None]) -> None:

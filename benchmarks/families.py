@@ -8,12 +8,12 @@ Its medians are kept in families.json, and the tables written into the pages.
 """
 
 import argparse
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import networks
-from benchmarks.blocks import command, compare, place
+from benchmarks.blocks import command, keep, place
 from comparison import network, results
 from comparison.contestants import find_all
 from comparison.counting.classes import count_all
@@ -130,13 +130,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs", "families"))
     parser.add_argument("--pages", type=Path, nargs="*", default=[])
     options = parser.parse_args()
-    kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
-    for name in options.networks:
-        folder = options.work / name
-        compare(folder, task(name, options), options.data_dir)
-        kept[name] = medians(folder)
-        kept = {name: kept[name] for name in NETWORKS if name in kept}
-        FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    begin = partial(task, chosen=options)
+    kept = keep(FILE, options.networks, NETWORKS, begin, medians, options)
     tables = {
         "sizes": sizes(),
         "lengths": lengths(),

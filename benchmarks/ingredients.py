@@ -9,13 +9,13 @@ pages. `nothing` is the whole recipe.
 """
 
 import argparse
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.blocks import command, compare, place
+from benchmarks.blocks import command, keep, place
 from comparison import results
 from comparison.report.outputs import markdown_table
 from comparison.report.tables import Table, texts
@@ -117,13 +117,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := sorted(set(options.ingredients) - LEFT_OUT.keys()):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(LEFT_OUT)}.")
-    kept = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
-    for name in options.ingredients:
-        folder = options.work / name
-        compare(folder, task(name, options), options.data_dir)
-        kept[name] = means(folder)
-        kept = {name: kept[name] for name in LEFT_OUT if name in kept}
-        FILE.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    begin = partial(task, chosen=options)
+    kept = keep(FILE, options.ingredients, LEFT_OUT, begin, means, options)
     place(markdown_table(table(kept)), "table:ingredients", options.pages)
 
 
