@@ -42,9 +42,8 @@ def write(folders: Sequence[Path] | None, options: Namespace, console: Console) 
         results.write_text(options.html, text)
         written.append(options.html)
     if options.plot:
-        files, worded = page.plot(runs[0], options.plot, options.language)
-        written += files
-        if not worded:
+        written += page.plot(runs[0], options.plot, options.language)
+        if not page.has_font():
             print(WORDLESS, file=sys.stderr)
     for file in written:
         console.print(str(file), highlight=False, markup=False)

@@ -230,7 +230,7 @@ class TestNumbers:
         assert widths[3] == pytest.approx(2 * widths[0], rel=0.01)
 
     @pytest.mark.parametrize(
-        ("last", "unit", "label"), [(300.0, "seconds", "500"), (900.0, "minutes", "20")]
+        ("last", "unit", "label"), [(300.0, "seconds", "500"), (900.0, "minutes", "15")]
     )
     def test_long_curves_are_over_minutes(self, four, last, unit, label):
         """The longest fit decides: 200 s and `last`, of one trial of many."""

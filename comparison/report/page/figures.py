@@ -65,9 +65,9 @@ def all_figures(run: records.Run, words: Words) -> list[Figure]:
     done = trials(run)
     if not done:
         return []
-    figures = []
+    figures, clock = [], _unit(done)
     for measure in ("loss", "accuracy"):
-        for against in ("epochs", _unit(done)):
+        for against in ("epochs", clock):
             series = _history(done, measure, against)
             if series:
                 figures.append(_curves(run, words, measure, against, series))

@@ -22,7 +22,7 @@ PAPER, INK, GREY = (
     ("#1b1e24", "#e8e9ec"),
     ("#5c626c", "#a5acb8"),
 )
-# A browser knows the first; what draws PNGs knows none but by name.
+# A browser knows the first; a PNG needs a font that is installed, by its own name.
 FONTS = """system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "Segoe UI",
     "Noto Sans", "DejaVu Sans", "Liberation Sans", Helvetica, Arial, sans-serif"""
 RULES = """

@@ -100,29 +100,29 @@ def page(
     )
 
 
-def plot(
-    run: records.Run, folder: Path, language: str = "en"
-) -> tuple[list[Path], bool]:
-    """Write each figure as SVG and PNG; return the files, and if words are in the PNGs.
-
-    They are missing where the machine has no font: in an SVG they are text.
-    """
+def plot(run: records.Run, folder: Path, language: str = "en") -> list[Path]:
+    """Write each figure as SVG and PNG; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    files, worded = [], True
+    files = []
     for figure in figures.all_figures(run, Words(language)):
         text = figure.canvas.svg(figure.title, alone=True)
         picture = folder / f"{figure.name}.png"
         results.write_text(picture.with_suffix(".svg"), text)
-        drawn, wordless = (
-            bytes(
-                resvg_py.svg_to_bytes(svg_string=text, zoom=3, skip_system_fonts=skip)
-            )
-            for skip in (False, True)
-        )
-        picture.write_bytes(drawn)
-        worded &= drawn != wordless
+        picture.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=text, zoom=3)))
         files += [picture.with_suffix(".svg"), picture]
-    return files, worded
+    return files
+
+
+def has_font() -> bool:
+    """Return whether words are in the PNGs: in an SVG they are text in any case."""
+    canvas = svg.Canvas(20, 20)
+    canvas.text(2, 18, "A")
+    text = canvas.svg("", alone=True)
+    drawn, wordless = (
+        resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=skip)
+        for skip in (False, True)
+    )
+    return bytes(drawn) != bytes(wordless)
 
 
 def _sections(alone: bool) -> list[str]:
