@@ -196,5 +196,5 @@ RECIPE: dict[str, Any] = {
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "speedrun93": {"widths": (64, 128, 128), "depth": 2, "epochs": 18} | RECIPE,
-    "speedrun94": {"widths": (64, 256, 256), "depth": 2, "epochs": 12} | RECIPE,
+    "speedrun94": {"widths": (64, 256, 256), "depth": 2, "epochs": 20} | RECIPE,
 }
