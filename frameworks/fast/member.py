@@ -21,6 +21,7 @@ from frameworks.fast.normed import (
 from frameworks.fast.norms import SharedNorm
 from frameworks.fast.pointwise import PointwiseConv2D
 from frameworks.fast.pooled import PooledNorm, with_pools_first
+from frameworks.fast.pooled_tiles import PooledConv2D
 from frameworks.fast.pools import SeparableMaxPool2D
 from frameworks.fast.protocols import FastConvolution
 from frameworks.fast.scratch import Scratch
@@ -94,6 +95,7 @@ CONVOLUTIONS: tuple[type[FastConvolution], ...] = (
 )
 WAYS: dict[type, str] = {  # in which a layer can be computed
     TiledConv2D: "by tiles",
+    PooledConv2D: "by tiles that are pooled at once",
     TiledDepthwiseConv2D: "by depthwise tiles",
     PointwiseConv2D: "by small products",
     BandedConv2D: "by bands of rows",

@@ -13,6 +13,7 @@ import numpy as np
 from frameworks.fast.activations import Cut
 from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.norms import SharedNorm
+from frameworks.fast.pooled_tiles import PooledConv2D
 from frameworks.fast.scratch import aligned
 from frameworks.fast.twins import in_a_row
 from frameworks.layers import Identity, MaxPool2D, Sequential
@@ -58,9 +59,10 @@ class PooledNorm(SharedNorm):
 
 
 def with_pools_first(net: Sequential) -> Sequential:
-    """Let norms compute the pools after them; change the network, return it."""
+    """Let what can compute the pools after it; change the network, return it."""
     for (layers, name), (later, after) in pairwise(in_a_row(net)):
-        norm, pool = layers[name], later[after]
-        if PooledNorm.serves(norm, pool):
-            layers[name], later[after] = PooledNorm(norm, pool), Identity()
+        part, pool = layers[name], later[after]
+        for kind in (PooledNorm, PooledConv2D):
+            if kind.serves(part, pool):
+                layers[name], later[after] = kind(part, pool), Identity()
     return net
