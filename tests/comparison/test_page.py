@@ -162,6 +162,34 @@ class TestWhatComesFromOutside:
             assert "N" * 40 not in figure.canvas.svg("")
         assert len(write.page([run], [tmp_path])) < 500_000
 
+    @pytest.mark.parametrize(
+        ("family", "rows"), [("CNN", 1), ("Speedrun", 2), ("EfficientNet", 2)]
+    )
+    def test_legends_end_inside_of_the_figure(self, four, family, rows):
+        """And the axes begin below them; a letter is 6 pixels wide, or less."""
+        titles = [f"{name}_{family}" for name in ("Skylark", "Keras", "Torch", "TF")]
+        about = four["contestants"]
+        run = four | {
+            "contestants": {
+                model: about[model] | {"title": title}
+                for model, title in zip(about, titles, strict=True)
+            }
+        }
+        names = ("accuracy-epochs", "loss-seconds", "length-speed")
+        found = {f.name: f.canvas for f in figures.all_figures(run, Words("en"))}
+        for canvas in map(found.get, names):
+            root = ET.fromstring(canvas.svg("figure"))
+            texts = {t.text: t for t in root.iter() if t.tag.endswith("text")}
+            placed = [texts[title] for title in titles]
+            for text in placed:
+                assert float(text.get("x")) + 6 * len(text.text) < canvas.width
+            heights = sorted({float(text.get("y")) for text in placed})
+            assert len(heights) == rows
+            lines = [p.get("points") for p in root.iter() if p.get("class") == "grid"]
+            tops = [float(y) for line in lines for y in re.findall(r",([\d.]+)", line)]
+            assert min(tops) > heights[-1]
+            assert canvas.height == figures.HEIGHT + figures.ROW * (rows - 1)
+
 
 class TestWords:
     def test_both_languages_say_the_same(self):

@@ -1,6 +1,6 @@
 """The figures of a run: each a name, a title, and a drawing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from statistics import median
 from typing import Any, NamedTuple
@@ -26,6 +26,8 @@ DOTS = (  # a number of each trial, and its unit
 )
 LONGEST = 28  # characters of a label
 MINUTES = 600  # seconds of training, from which on curves are over minutes
+ROW = 18  # pixels from one row of a legend to the next
+Legend = list[tuple[str, str]]  # the text of each entry, and the class of its mark
 Series = dict[str, list[list[tuple[float, float]]]]  # of each model, of each seed
 
 
@@ -149,13 +151,14 @@ def _curves(
     run: records.Run, words: Words, measure: str, against: str, series: Series
 ) -> Figure:
     """Draw a line a model through its medians, and each seed as faint dots."""
-    canvas = Canvas(WIDTH, HEIGHT)
+    legend = [(title(run, model), colour(run, model)) for model in series]
+    canvas, top = _below(legend)
     points = [p for several in series.values() for points in several for p in points]
     percent = 100 if measure == "accuracy" else 1
     x, y = _axes(
         canvas,
         scale([p[0] for p in points], LEFT, WIDTH - RIGHT, zero=against != "epochs"),
-        scale([p[1] * percent for p in points], HEIGHT - BOTTOM, TOP),
+        scale([p[1] * percent for p in points], canvas.height - BOTTOM, top),
         words[f"axis_{against}"],
     )
     for model, several in series.items():
@@ -163,15 +166,13 @@ def _curves(
         for seed in several:
             for px, py in seed:
                 canvas.dot(x(px), y(py * percent), f"{cls} faint", 1.6)
-    ends = []
     for model, several in series.items():
         middle = [
             (median(p[0] for p in epoch), median(p[1] for p in epoch) * percent)
             for epoch in zip(*several, strict=False)
         ]
         canvas.line([(x(px), y(py)) for px, py in middle], f"line {colour(run, model)}")
-        ends.append((title(run, model), colour(run, model)))
-    _legend(canvas, ends)
+    _legend(canvas, legend)
     name = f"{measure}-{against}"
     return Figure(name, words[f"figure_{measure}_{against}"], canvas)
 
@@ -237,11 +238,12 @@ def _length(run: records.Run, words: Words, speeds: dict[str, list[float]]) -> F
     counts = run["code"]["classes"]
     lines = {model: float(counts[model]["with_private"]["lines"]) for model in speeds}
     every = [value for several in speeds.values() for value in several]
-    canvas = Canvas(WIDTH, HEIGHT)
+    legend = [(title(run, model), colour(run, model)) for model in speeds]
+    canvas, top = _below(legend)
     x, y = _axes(
         canvas,
         log_scale(list(lines.values()), LEFT, WIDTH - RIGHT),
-        scale(every, HEIGHT - BOTTOM, TOP, zero=True),
+        scale(every, canvas.height - BOTTOM, top, zero=True),
         words["axis_lines"],
     )
     for model, several in speeds.items():
@@ -249,7 +251,7 @@ def _length(run: records.Run, words: Words, speeds: dict[str, list[float]]) -> F
         for value in several:
             canvas.dot(at, y(value), f"{cls} faint", 4)
         canvas.dot(at, y(median(several)), cls, 5.5, title(run, model))
-    _legend(canvas, [(title(run, m), colour(run, m)) for m in speeds], line=False)
+    _legend(canvas, legend, line=False)
     return Figure("length-speed", words["figure_length_speed"], canvas)
 
 
@@ -281,18 +283,32 @@ def _vertical(
     canvas.text(canvas.width - RIGHT, bottom + 34, label, "small", "end")
 
 
-def _legend(
-    canvas: Canvas, entries: list[tuple[str, str]], *, line: bool = True
-) -> None:
+def _below(legend: Legend) -> tuple[Canvas, float]:
+    """Return a canvas with room for all rows of a legend, and where it ends."""
+    *_, (last, *_) = _placed(legend)
+    return Canvas(WIDTH, HEIGHT + ROW * last), TOP + ROW * last
+
+
+def _legend(canvas: Canvas, legend: Legend, *, line: bool = True) -> None:
     """Say above whose lines, or marks, are which."""
-    at = float(LEFT)
-    for text, cls in entries:
+    for row, at, text, cls in _placed(legend):
+        y = TOP - 20 + ROW * row
         if line:
-            canvas.line([(at, TOP - 20), (at + 22, TOP - 20)], f"line {cls}")
+            canvas.line([(at, y), (at + 22, y)], f"line {cls}")
         else:
-            canvas.dot(at + 11, TOP - 20, cls, 5)
-        canvas.text(at + 27, TOP - 16, text, "small")
-        at += 44 + 6.4 * _width(text)
+            canvas.dot(at + 11, y, cls, 5)
+        canvas.text(at + 27, y + 4, text, "small")
+
+
+def _placed(legend: Legend) -> Iterator[tuple[int, float, str, str]]:
+    """Yield the row and the place in it of each entry; a full row begins another."""
+    row, at = 0, float(LEFT)
+    for text, cls in legend:
+        ends = at + 27 + 6.4 * _width(text)
+        if ends > WIDTH and at > LEFT:
+            row, at, ends = row + 1, float(LEFT), ends - at + LEFT
+        yield row, at, text, cls
+        at = ends + 17
 
 
 def _room(labels: list[str]) -> float:
