@@ -10,6 +10,7 @@ import numpy as np
 
 from comparison import records
 from comparison.network import classes_of
+from frameworks.fast.member import ways
 from frameworks.layers import Container, Identity, Sequential
 from frameworks.weights import full_name, is_trained
 
@@ -81,6 +82,12 @@ def skylarks_layers(
     model.image_shape_, model.classes_ = image_shape, np.arange(classes)
     net: Sequential = model.network()
     return net
+
+
+def ways_of(network: records.Network, dataset: records.Dataset) -> dict[str, int]:
+    """Return in which ways the fast engine computes how many of Skylark's layers."""
+    h, w, c = dataset["image_shape"]
+    return ways(skylarks_layers(network, (h, w, c), len(dataset["classes"])))
 
 
 def _watched(point: str, name: str, layer: Any, seen: list[LayerSizes]) -> Any:

@@ -62,8 +62,9 @@ class Dataset(TypedDict):
 
 # One that is compared, by its class "module:Name". `parameters` of its constructor and
 # variables of its `environment` are further ones; `engine` is the one of Skylark's that
-# computes it; `as_written` is a user's own class, `different` another network that was
-# allowed. (A class body takes no key "class".)
+# computes it, `ways` how many layers it computes in which way, where there are several;
+# `as_written` is a user's own class, `different` another network that was allowed. (A
+# class body takes no key "class".)
 Contestant = TypedDict(
     "Contestant",
     {
@@ -72,6 +73,7 @@ Contestant = TypedDict(
         "parameters": dict[str, str],
         "environment": dict[str, str],
         "engine": NotRequired[str | None],  # from schema 2 on
+        "ways": NotRequired[dict[str, int]],
         "as_written": bool,
         "different": bool,
     },

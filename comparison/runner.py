@@ -14,6 +14,7 @@ from comparison import environment, records, results, rounds
 from comparison.contestants import Contestant
 from comparison.counting.classes import count_all
 from comparison.counting.code_length import ROOT
+from comparison.explanation import ways_of
 from comparison.plan import Plan
 from comparison.processes.trial import TrialSpec
 from comparison.report.live import Live
@@ -28,17 +29,18 @@ from data import Dataset
 def start(plan: Plan) -> records.Run:
     """Return a run that has no trial yet."""
     settings = plan.settings
+    dataset = images(plan.dataset, settings)
     return {
         "schema": results.SCHEMA,
         "version": version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.argv]),
         "environment": environment.describe(settings["threads"]),
-        "dataset": images(plan.dataset, settings),
+        "dataset": dataset,
         "note": plan.note,
         "network": plan.network,
         "settings": settings,
-        "contestants": {c.name: about(c) for c in plan.contestants},
+        "contestants": {c.name: about(c, plan, dataset) for c in plan.contestants},
         "code": count_all(plan.contestants),
         "sameness": None,
         "trials": [],
@@ -73,9 +75,11 @@ def version() -> str:
     return tomllib.loads(text)["project"]["version"]
 
 
-def about(contestant: Contestant) -> records.Contestant:
+def about(
+    contestant: Contestant, plan: Plan, dataset: records.Dataset
+) -> records.Contestant:
     """Return what is kept of a contestant; `different`: not the others' network."""
-    return {
+    kept: records.Contestant = {
         "title": contestant.title,
         "class": contestant.path,
         "parameters": contestant.parameters,
@@ -84,6 +88,9 @@ def about(contestant: Contestant) -> records.Contestant:
         "as_written": contestant.foreign,
         "different": False,
     }
+    if contestant.engine == "shared":
+        kept["ways"] = ways_of(plan.network, dataset)
+    return kept
 
 
 def go_on(earlier: records.Run, now: records.Run) -> records.Run:

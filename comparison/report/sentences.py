@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from comparison import network, records
-from comparison.explanation import CLASSES, IMAGE_SHAPE, skylarks_layers
+from comparison.explanation import CLASSES, IMAGE_SHAPE
 from comparison.report.tables import MARK, kinds
 from comparison.settings import RECIPE, Settings, in_words
 from comparison.statistics.significance import MIN_ROUNDS
 from data.text import counted, printable
-from frameworks.fast.member import ways
 from models import Skylark_CNN
 
 LONGEST = 5000  # characters of a sentence, whatever is in it
@@ -60,7 +59,7 @@ def _engines(run: records.Run) -> str:
             if engine != asked:
                 how = f"by engine {engine}"
                 if engine == "shared":
-                    how = _shared(run)
+                    how = _shared(contestant.get("ways", {}))
                 sentences.append(
                     f"{contestant['title']} is computed {how}, for {asked} does not "
                     "have all its layers"
@@ -68,15 +67,13 @@ def _engines(run: records.Run) -> str:
     return "; ".join(sentences)
 
 
-def _shared(run: records.Run) -> str:
+def _shared(ways: Mapping[str, int]) -> str:
     """Return how the layers of a network are computed in shares of the batch."""
-    h, w, c = run["dataset"]["image_shape"]
-    net = skylarks_layers(run["network"], (h, w, c), len(run["dataset"]["classes"]))
-    found = [f"{n} {way}" for way, n in ways(net).items()]
+    found = ", ".join(f"{number} {way}" for way, number in ways.items())
     return (
-        "layer by layer, each core with a share of the batch (of its layers, "
-        f"{', '.join(found)}), and predicts with norms in the kernels before them, as "
-        "no other class does"
+        "layer by layer, each core with a share of the batch"
+        f"{f' (of its layers, {found})' if found else ''}, and predicts with norms in "
+        "the kernels before them, as no other class does"
     )
 
 

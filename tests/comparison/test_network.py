@@ -151,6 +151,8 @@ def test_a_deep_network_is_compared(tmp_path):
         "sizes": {"blocks": [1, 1, 1], "width": 8},
     }
     assert run["sameness"]["passed"]
+    assert run["contestants"]["skylark"]["ways"]["by tiles"] == 4  # not with strides
+    assert "ways" not in run["contestants"]["torch"]
     # Those that are trained: running statistics, 336 numbers more, are not.
     assert {trial["parameters"] for trial in run["trials"]} == {19_810}
     for line in ("Torch_ResNet", "resnet: blocks 1, 1, 1, width"):

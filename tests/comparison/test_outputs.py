@@ -18,6 +18,7 @@ from rich.console import Console
 
 from comparison import network, results
 from comparison.counting.code_length import ROOT
+from comparison.explanation import ways_of
 from comparison.processes import resources
 from comparison.report import beside, outputs, sentences, tables, terminal
 from comparison.report.live import Live
@@ -325,12 +326,15 @@ def test_an_engine_that_was_not_asked_for_is_said(run):
     said = sentences.conditions(run)["engines"]
     assert said.startswith("Skylark_CNN is computed by engine plain")
     run["contestants"]["skylark"] |= {"engine": "shared"}
-    run["network"], _ = network.preset("resnet20")
+    said = sentences.conditions(run)["engines"]  # of a run from before it was kept
+    assert "a share of the batch, and predicts" in said
+    described, _ = network.preset("resnet20")
     for shape, said in (
         ([8, 8, 1], "16 by tiles, 5 by"),
         ([8, 8, 3], "17 by tiles, 4"),
     ):
-        run["dataset"]["image_shape"] = shape  # tiles want three channels
+        images = run["dataset"] | {"image_shape": shape}  # tiles want three channels
+        run["contestants"]["skylark"]["ways"] = ways_of(described, images)
         assert said in sentences.conditions(run)["engines"]
     run["contestants"]["skylark"]["engine"] = "plain"
     run["contestants"]["skylark"]["parameters"] = {"engine": "plain"}
