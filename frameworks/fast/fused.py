@@ -1,4 +1,7 @@
-"""Layers of a worker's network that compute the activation or the sum after them."""
+"""Layers of a worker's network that compute the activation or the sum after them.
+
+And activations after which nothing else can be computed: some channels at a time.
+"""
 
 from typing import Any
 
@@ -11,6 +14,32 @@ from frameworks.fast.norms import SharedNorm
 from frameworks.fast.scratch import aligned
 from frameworks.fast.twins import in_a_row, neighbours
 from frameworks.layers import Add, Container, Identity, Sequential
+
+
+class BandedActivation:
+    """An activation by itself; what one call writes is in the cache for the next."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation
+
+    def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
+        """Any shape."""
+        rows = as_rows(x)
+        out = aligned(rows.shape, rows.dtype)
+        for band in bands(rows.shape):
+            out[band] = rows[band]
+            self.activation.forward(band, out[band], training)
+        if training:
+            self.out = out
+        return out.reshape(x.shape)
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The same shape."""
+        drows = as_rows(dout)
+        dx = aligned(drows.shape, drows.dtype)
+        for band in bands(drows.shape):
+            self.activation.backward(band, drows[band], self.out[band], dx[band])
+        return dx.reshape(dout.shape)
 
 
 class ActivatedAdd(Add):
@@ -104,6 +133,8 @@ def with_sums(net: Container) -> None:
 def with_activations(net: Sequential) -> Sequential:
     """Let what can inside of a network's layers compute the activation after it.
 
+    The others are computed some channels at a time.
+
     What the network is a chain of keeps the outputs that it had. The network is
     changed, and returned.
     """
@@ -111,11 +142,12 @@ def with_activations(net: Sequential) -> Sequential:
         part, activation = layers[name], layers[after]
         if type(activation) not in ACTIVATIONS:
             continue
-        if isinstance(part, SharedNorm | FoldedConv2D):
-            part.activation = ACTIVATIONS[type(activation)]()
-        elif type(part) is Add and len(part.layers) > 1:
-            layers[name] = ActivatedAdd(part, ACTIVATIONS[type(activation)]())
-        else:
-            continue
+        in_bands = ACTIVATIONS[type(activation)]()
         layers[after] = Identity()
+        if isinstance(part, SharedNorm | FoldedConv2D):
+            part.activation = in_bands
+        elif type(part) is Add and len(part.layers) > 1:
+            layers[name] = ActivatedAdd(part, in_bands)
+        else:
+            layers[after] = BandedActivation(in_bands)
     return net

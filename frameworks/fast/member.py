@@ -11,7 +11,7 @@ from frameworks.engines import PlainNet
 from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
-from frameworks.fast.fused import with_activations, with_sums
+from frameworks.fast.fused import BandedActivation, with_activations, with_sums
 from frameworks.fast.meeting import ForkedMeeting, Meeting
 from frameworks.fast.normed import (
     DeferredConv2D,
@@ -100,6 +100,7 @@ WAYS: dict[type, str] = {  # in which a layer can be computed
     PointwiseConv2D: "by small products",
     BandedConv2D: "by bands of rows",
     SeparableMaxPool2D: "axis by axis",
+    BandedActivation: "some channels at a time",
     SharedNorm: "with sums over all shares",
     DeferredConv2D: "in the norm after them",
     NormedConv2D: "with the convolution before them",

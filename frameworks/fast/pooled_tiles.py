@@ -2,7 +2,8 @@
 
 The pixels before the pool are never written as a whole, nor are their gradients where
 nobody asks for the gradient of the input. That is the first layer that is trained, and
-so the one with the most pixels. speedrun93 trains 1.1 times as fast.
+so the one with the most pixels. On one core, a step of speedrun93 gains 7 %; on two,
+which share their memory, its fits gain 3 %.
 """
 
 from collections.abc import Iterator

@@ -10,6 +10,7 @@ from frameworks.fast.banded import BandedConv2D
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.fused import (
     ActivatedAdd,
+    BandedActivation,
     NormedAdd,
     with_activations,
     with_sums,
@@ -204,6 +205,22 @@ def test_a_norm_keeps_its_output_only_for_an_activation(activation):
         arrays = [v for v in vars(layer).values() if isinstance(v, np.ndarray)]
         kept = any(np.shares_memory(out, array) for array in arrays)
         assert kept == (activation is ReLU)
+
+
+@pytest.mark.parametrize("activation", [ReLU, ReLU6, Swish])
+@pytest.mark.parametrize("floats", [1, 500, 10**6])
+def test_activation_by_itself(activation, floats, monkeypatch):
+    """One channel at a time, some of them, all of them."""
+    monkeypatch.setattr(channels, "FLOATS", floats)
+
+    def block():
+        return Sequential(inside=Sequential(MaxPool2D((2, 2)), activation()))
+
+    plain, fast = block(), with_activations(block())
+    assert isinstance(fast.layers["inside"].layers["1"], BandedActivation)
+    x = np.random.default_rng(0).normal(0, 4, (7, 10, 8, 6))
+    check(plain, fast, x, [])
+    assert (fast.forward(x, training=False) == fast.forward(x)).all()
 
 
 @pytest.mark.parametrize("activation", [ReLU, ReLU6, Swish])
