@@ -35,11 +35,7 @@ class BandedActivation:
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The same shape."""
-        drows = as_rows(dout)
-        dx = aligned(drows.shape, drows.dtype)
-        for band in bands(drows.shape):
-            self.activation.backward(band, drows[band], self.out[band], dx[band])
-        return dx.reshape(dout.shape)
+        return _derived(self.activation, dout, self.out)
 
 
 class ActivatedAdd(Add):
@@ -65,11 +61,7 @@ class ActivatedAdd(Add):
 
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """Return the sum of the gradients of x."""
-        drows = as_rows(dout)
-        dsum = aligned(drows.shape, drows.dtype)
-        for band in bands(drows.shape):
-            self.activation.backward(band, drows[band], self.out[band], dsum[band])
-        return super().backward(dsum.reshape(dout.shape))
+        return super().backward(_derived(self.activation, dout, self.out))
 
 
 class NormedAdd(Add):
@@ -110,6 +102,15 @@ class NormedAdd(Add):
         self.norm.dsum = None
         dshortcut = self.shortcut.backward(dsum)
         return np.add(dx, dshortcut, out=dx if dx.flags.writeable else None)
+
+
+def _derived(activation: Activation, dout: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Return the gradient of what an activation, whose output has rows `out`, took."""
+    drows = as_rows(dout)
+    din = aligned(drows.shape, drows.dtype)
+    for band in bands(drows.shape):
+        activation.backward(band, drows[band], out[band], din[band])
+    return din.reshape(dout.shape)
 
 
 def _last(layer: Any) -> Any:

@@ -116,7 +116,7 @@ class TiledConv2D(Conv2D):
             yield self._transformed(self.A.T, self.x, band, 0, "products"), seen
 
     def _dkernel(self, matrix: np.ndarray, bands: Iterator[Tiles]) -> np.ndarray:
-        """Return the gradient of the kernel, which `matrix` transforms."""
+        """Return the gradient of a kernel that `matrix` transforms, from all bands."""
         g, (c, f) = self.groups, self.kernel.shape[2:]
         total, part = self.scratch.take("sums", 2, 36, g, c, f // g)
         for number, (before, after) in enumerate(bands):

@@ -136,7 +136,6 @@ def test_so_is_what_does_not_come_right_after():
         assert PooledConv2D not in kinds
 
 
-def test_speedrun_has_some():
-    assert (
-        ways(network("speedrun"))["by tiles that are pooled at once"] == 2
-    )  # one a stage
+def test_speedrun_has_one_a_stage():
+    counts = ways(network("speedrun"))
+    assert counts["by tiles that are pooled at once"] == 2
