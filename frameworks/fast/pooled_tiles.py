@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from frameworks.fast.cover import TILES, Band
 from frameworks.fast.scratch import aligned
-from frameworks.fast.tiles import TILE, Band, TiledConv2D, Tiles, bands_of_tiles
+from frameworks.fast.tiles import TiledConv2D, Tiles
+from frameworks.fast.tiling import Tiling
 from frameworks.layers import MaxPool2D
 
 
@@ -20,14 +22,14 @@ class PooledConv2D(TiledConv2D):
 
     def __init__(self, conv: TiledConv2D, pool: MaxPool2D) -> None:
         vars(self).update(vars(conv))
-        self.pool = pool
+        self.pool, self.window = pool, pool.window
 
     @staticmethod
     def serves(conv: object, pool: object) -> bool:  # type: ignore[override]
         """Return whether two layers can be computed so."""
         if type(conv) is not TiledConv2D or type(pool) is not MaxPool2D:
             return False
-        whole = not any(TILE % side for side in pool.window)
+        whole = not any(TILES[0] % side for side in pool.window)
         side_by_side = pool.stride == pool.window and not pool.padding
         return whole and side_by_side and "bias" not in conv.roles
 
@@ -39,7 +41,7 @@ class PooledConv2D(TiledConv2D):
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(f, h, w, n) -> (c, H, W, n)."""
         if self.tiled and not self.needs_dx:
-            self.dkernel = self._dkernel(self.G, self._tiles(dout))
+            self.dkernel = self._dkernel(self._tiles(dout))
             return np.empty(0, dout.dtype)
         if self.tiled:
             self.pool.padded_shape, self.pool.winner = self.pixels, self.winner
@@ -47,19 +49,20 @@ class PooledConv2D(TiledConv2D):
 
     def _convolved(self, x: np.ndarray) -> np.ndarray:
         """Return the pooled pixels; which pixel of each window won is kept."""
-        matrices = self._transformed_kernel(self.G).swapaxes(-1, -2)
         self.pixels = f, h, w, n = self._out_shape(x)
-        kh, kw = self.pool.window
+        kh, kw = self.window
         out = aligned((f, h // kh, w // kw, n), x.dtype)
         self.winner = np.empty(out.shape, np.uint8)
-        for band in bands_of_tiles(self.pixels, len(x)):
-            seen = self._transformed(self.B, x, band, self.padding)
-            pixels = self.scratch.take("pixels", *self._shape(band))
-            self._put(self._products(matrices, seen), pixels, _alone(band))
-            place = self._place(band)
-            part, pooled = out[place], self.pool.forward(pixels)
-            inside = np.s_[:, : part.shape[1], : part.shape[2]]  # of the output
-            part[:], self.winner[place] = pooled[inside], self.pool.winner[inside]
+        for tiling, bands in self._bands(self.pixels, len(x)):
+            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
+            for band in bands:
+                seen = tiling.transformed(tiling.B, x, band, self.padding)
+                pixels = self.scratch.take("pixels", *self._shape(tiling, band))
+                tiling.put(self._products(matrices, seen), pixels, _alone(band))
+                place = self._place(tiling, band)
+                part, pooled = out[place], self.pool.forward(pixels)
+                inside = np.s_[:, : part.shape[1], : part.shape[2]]  # of the output
+                part[:], self.winner[place] = pooled[inside], self.pool.winner[inside]
         return out
 
     def _tiles(self, dout: np.ndarray) -> Iterator[Tiles]:
@@ -68,36 +71,38 @@ class PooledConv2D(TiledConv2D):
         Where that of the input is not asked for, the gradients of a tile's own pixels
         are enough: no tile needs those of its neighbours.
         """
-        for band in bands_of_tiles(self.pixels, len(self.x)):
-            seen = self._transformed(self.B, self.x, band, self.padding)
-            pixels, alone = self._dpixels(dout, band), _alone(band)
-            yield seen, self._transformed(self.A.T, pixels, alone, 0, "products")
+        for tiling, bands in self._bands(self.pixels, len(self.x)):
+            for band in bands:
+                seen = tiling.transformed(tiling.B, self.x, band, self.padding)
+                pixels, alone = self._dpixels(dout, tiling, band), _alone(band)
+                own = tiling.transformed(tiling.A_turned, pixels, alone, 0, "products")
+                yield tiling, seen, own
 
-    def _dpixels(self, dout: np.ndarray, band: Band) -> np.ndarray:
+    def _dpixels(self, dout: np.ndarray, tiling: Tiling, band: Band) -> np.ndarray:
         """Return the gradients of the pixels of a band: 0 behind the last window."""
-        place, (f, rows, columns, n) = self._place(band), self._shape(band)
+        place = self._place(tiling, band)
+        _, rows, columns, _ = shape = self._shape(tiling, band)
         dpooled, winner = dout[place], self.winner[place]
-        (kh, kw), (_, h, w, _) = self.pool.window, dpooled.shape
-        if (h * kh, w * kw) != (rows, columns):
+        (kh, kw), (_, h, w, _) = self.window, dpooled.shape
+        if (h, w) != (rows // kh, columns // kw):
             behind = (0, 0), (0, rows // kh - h), (0, columns // kw - w), (0, 0)
             dpooled, winner = np.pad(dpooled, behind), np.pad(winner, behind)
-        self.pool.padded_shape, self.pool.winner = (f, rows, columns, n), winner
+        self.pool.padded_shape, self.pool.winner = shape, winner
         return self.pool.backward(dpooled)
 
-    def _shape(self, band: Band) -> tuple[int, int, int, int]:
+    def _shape(self, tiling: Tiling, band: Band) -> tuple[int, int, int, int]:
         """Return (f, h, w, n) of the pixels of a band."""
         f, *_, n = self.pixels
-        top, bottom, left, right = band
-        return f, TILE * (bottom - top), TILE * (right - left), n
+        down, right = tiling.tile
+        return f, down * band.rows, right * band.columns, n
 
-    def _place(self, band: Band) -> tuple[slice, slice, slice]:
+    def _place(self, tiling: Tiling, band: Band) -> tuple[slice, slice, slice]:
         """Return where the windows of a band are in the output."""
-        down, right = (TILE // side for side in self.pool.window)
-        rows = slice(down * band[0], down * band[1])
-        return slice(None), rows, slice(right * band[2], right * band[3])
+        (kh, kw), (_, rows, columns, _) = self.window, self._shape(tiling, band)
+        down = slice(band.top // kh, (band.top + rows) // kh)
+        return slice(None), down, slice(band.left // kw, (band.left + columns) // kw)
 
 
 def _alone(band: Band) -> Band:
     """Return the band of an array that has no other."""
-    top, bottom, left, right = band
-    return 0, bottom - top, 0, right - left
+    return Band(0, band.rows, 0, band.columns)

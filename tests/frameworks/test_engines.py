@@ -25,7 +25,7 @@ from frameworks.fast import net, processes, threads, worker
 from frameworks.fast.block import FusedBlock
 from frameworks.fast.calls import Calls
 from frameworks.fast.direct import Direct
-from frameworks.fast.products import by_columns, by_rows, equal_parts
+from frameworks.fast.products import by_blocks, by_columns, by_rows, equal_parts
 from frameworks.fast.scratch import LINE, Plan
 from frameworks.fast.shard import scratch_size
 from frameworks.fast.tournament import Tournament
@@ -243,6 +243,25 @@ class TestPieces:
         matrix, cut, pieces = by_rows(a, b, out)
         np.matmul(matrix, cut, out=pieces)
         np.testing.assert_allclose(out, a @ b.swapaxes(2, 3), atol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("rows", "columns", "depth", "parts"),
+        [
+            (64, 64, 128, (2, 2)),
+            (64, 64, 512, (4, 2)),  # of so long rows, fewer stay in the cache
+            (24, 31, 5000, (3, 1)),
+            (128, 128, 96, (1, 1)),  # large: whole
+            (70, 96, 700, (7, 3)),
+        ],
+    )
+    def test_products_by_blocks(self, rows, columns, depth, parts):
+        rng = np.random.default_rng(0)
+        a, b = (rng.normal(size=(3, 2, side, depth)) for side in (rows, columns))
+        out = np.empty((3, 2, rows, columns))
+        first, second, pieces = by_blocks(a, b, out)
+        assert pieces.shape[2:4] == parts
+        np.matmul(first, second, out=pieces)
+        np.testing.assert_allclose(out, a @ b.swapaxes(2, 3), atol=1e-11)
 
     @pytest.mark.parametrize(
         ("size", "at_least", "expected"),

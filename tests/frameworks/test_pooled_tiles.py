@@ -38,7 +38,7 @@ def assert_alike(plain, fast, c, size, n, *, ties=False):
     filters = fast.layers["conv"].kernel.shape[-1]
     x = rng.normal(size=(c, *size, n))
     if ties:  # at 0 exactly: all that the tiles of the first rows see
-        x[:, : tiles.SEEN - 1] = 0
+        x[:, :5] = 0
     dout = rng.normal(size=(filters, *size, n))
     expected, found = (computed(net, x, dout) for net in (plain, fast))
     assert found.keys() == expected.keys()
@@ -52,9 +52,19 @@ def assert_alike(plain, fast, c, size, n, *, ties=False):
 @pytest.mark.parametrize("size", [(8, 8), (7, 7), (31, 30), (13, 6), (4, 5)])
 def test_it_is_plain(size, window, needs_dx, monkeypatch):
     """With windows that the image does not fill, and tiles that it does not."""
-    monkeypatch.setattr(tiles, "WASTE", 100)
+    monkeypatch.setattr(tiles, "MOST", 100)
     plain, fast = pair(3, 5, window, padding=1, needs_dx=needs_dx)
     assert_alike(plain, fast, 3, size, n=7)
+    assert fast.layers["conv"].tiled
+
+
+@pytest.mark.parametrize("needs_dx", [True, False])
+@pytest.mark.parametrize("size", [(7, 15), (31, 6), (3, 3)])
+def test_tiles_of_two_sizes(size, needs_dx, monkeypatch):
+    """With many images, the last tiles of a side are smaller."""
+    monkeypatch.setattr(tiles, "MOST", 100)
+    plain, fast = pair(3, 5, (2, 2), padding=1, needs_dx=needs_dx)
+    assert_alike(plain, fast, 3, size, n=tiles.COLUMNS)
     assert fast.layers["conv"].tiled
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from frameworks.fast import tiles
+from frameworks.fast.cover import cover, numbers_of
 from frameworks.fast.scratch import Scratch
 from frameworks.fast.tiles import TiledConv2D
+from frameworks.fast.tiling import transforms
 from frameworks.layers import Conv2D
 
 
@@ -43,7 +45,7 @@ def deviations(plain, tiled, n, size, dtype="float64"):
 @pytest.mark.parametrize("size", [(4, 4), (8, 8), (7, 7), (13, 6), (5, 21), (32, 32)])
 @pytest.mark.parametrize("padding", [0, 1, 2])
 def test_any_image_and_padding(size, padding, monkeypatch):
-    monkeypatch.setattr(tiles, "WASTE", 100)
+    monkeypatch.setattr(tiles, "MOST", 100)
     plain, tiled = pair(3, 5, padding=padding)
     found = deviations(plain, tiled, n=7, size=size)
     assert tiled.tiled
@@ -68,6 +70,45 @@ def test_groups(padding, monkeypatch):
     assert tiled.tiled
 
 
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("size", [(3, 3), (6, 9), (7, 7), (15, 10), (31, 7)])
+def test_tiles_of_two_sizes(size, padding, monkeypatch):
+    """With many images, the last tiles of a side are smaller."""
+    monkeypatch.setattr(tiles, "MOST", 100)
+    plain, tiled = pair(4, 6, padding=padding, groups=2, use_bias=False)
+    assert max(deviations(plain, tiled, n=tiles.COLUMNS, size=size).values()) < 1e-12
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize("window", [1, 2, 4])
+def test_tiles_cover_a_side_and_begin_at_windows(window, mixed):
+    for size in range(window, 40):
+        runs = cover(size, window, mixed)
+        starts = [r.start + r.side * k for r in runs for k in range(r.tiles)]
+        ends = [*starts[1:], starts[-1] + runs[-1].side]
+        assert starts[0] == 0
+        assert starts[-1] < size <= ends[-1]
+        assert not any(start % window for start in starts)
+        assert ends[-1] - starts[-1] >= window
+        assert numbers_of(runs) <= 6 * -(-size // 4)  # what tiles of 4 would have
+
+
+@pytest.mark.parametrize(
+    ("size", "numbers"), [(3, 5), (4, 6), (6, 10), (7, 11), (15, 23), (31, 47)]
+)
+def test_fewest_numbers(size, numbers):
+    assert numbers_of(cover(size, 1, mixed=True)) == numbers
+
+
+@pytest.mark.parametrize("tile", [2, 3, 4])
+def test_transforms_are_a_convolution(tile):
+    rng = np.random.default_rng(0)
+    kernel, pixels = rng.normal(size=3), rng.normal(size=tile + 2)
+    A, B, G = transforms(tile)
+    found = A @ ((G @ kernel) * (B @ pixels))
+    np.testing.assert_allclose(found, np.correlate(pixels, kernel), atol=1e-14)
+
+
 def test_where_tiles_would_be_mostly_outside_it_is_plain():
     plain, tiled = pair(8, 8, padding=1)
     assert set(deviations(plain, tiled, n=6, size=(5, 5)).values()) == {0}
@@ -80,10 +121,12 @@ def test_few_images_are_plain():
     assert not tiled.tiled
 
 
-def test_rounding_in_float32():
+@pytest.mark.parametrize(("side", "n"), [(16, 6), (3, 6), (7, 128)])
+def test_rounding_in_float32(side, n):
     """Some ten times that of the plain one."""
     plain, tiled = pair(64, 64, "float32", padding=1, use_bias=False)
-    found = deviations(plain, tiled, n=6, size=(16, 16), dtype="float32")
+    found = deviations(plain, tiled, n=n, size=(side, side), dtype="float32")
+    assert tiled.tiled
     assert max(found.values()) < 2e-4
 
 
