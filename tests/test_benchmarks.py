@@ -1,5 +1,6 @@
 """The tables in the pages are those that the benchmarks have measured."""
 
+import importlib
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cores, ingredients, speed
+from benchmarks import cores, deep, ingredients, speed
 from comparison.command_line import parser
+from data.dataset import ABOUT
 from networks.speedrun import Skylark_Speedrun
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +45,26 @@ def test_the_model_of_cores():
     assert cores.model(fixed, each, 4, threads=True) == pytest.approx(10e-3)
     assert cores.model(fixed, each, 16, threads=False) == pytest.approx(4e-3)
     assert cores.model(fixed, each, 16, threads=True) == pytest.approx(32e-3)
+
+
+@pytest.mark.skylark
+@pytest.mark.parametrize("constants", deep.WITHOUT.values(), ids=list(deep.WITHOUT))
+def test_each_step_of_the_engine_can_be_measured(constants, tmp_path, monkeypatch):
+    monkeypatch.setattr(deep, "BATCHES", 1)
+    monkeypatch.setattr(deep, "AT_LEAST", 1)
+    for path in constants:  # which are changed for good
+        name, constant = path.split(".")
+        module = importlib.import_module(f"frameworks.fast.{name}")
+        monkeypatch.setattr(module, constant, getattr(module, constant))
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        images = rng.integers(0, 256, (64, 8, 8, 3), np.uint8)
+        np.save(tmp_path / f"x_{part}.npy", images)
+        np.save(tmp_path / f"y_{part}.npy", np.arange(64) % 2)
+    about = {"name": "noise", "source": "", "sha256": "", "classes": ["0", "1"]}
+    (tmp_path / ABOUT).write_text(json.dumps(about), "utf-8")
+    found = deep.measure(str(tmp_path), "resnet8", "skylark", {}, constants)
+    assert found["rate"] > 0
 
 
 CHANGED = {
