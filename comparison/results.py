@@ -132,7 +132,7 @@ def _check_names(run: "records.Run") -> None:
             raise ValueError(f"{part} has nothing on {printable(missing[0])}")
     named = {trial["model"] for trial in run["trials"]} | run["summary"].keys()
     if odd := named - set(models):
-        raise ValueError(f"it has trials of {printable(min(odd))}, which is no model")
+        raise ValueError(f"it has results of {printable(min(odd))}, which is no model")
     if run["settings"]["reference"] not in models:
         raise ValueError("its reference is no model")
     for verdict in run["sameness"]["models"].values() if run["sameness"] else ():
