@@ -84,8 +84,8 @@ def test_links_lead_somewhere(page):
 
 def test_pictures_are_there():
     for text in texts():
-        names = re.findall(r'src(?:set)?="([^"]+)"', text)
-        assert len(names) == 2
+        names = re.findall(r'(?:src(?:set)?="|!\[[^]]+\]\()([^")]+)', text)
+        assert len(names) == 3
         assert all((ROOT / name).is_file() for name in names)
 
 
