@@ -120,12 +120,12 @@ class Tiling:
 
 @cache
 def transforms(tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return A (t, t + 2), B (t + 2, t + 2), G (t + 2, 3), so A (G k * B x) = k * x.
+    """Return A (t, t + 2), B (t + 2, t + 2) and G (t + 2, 3) for t pixels of a row.
 
-    Toom and Cook's. Row i of G gives a kernel's polynomial at point i; that is divided
-    by what the polynomial which is 0 at all other points has there. Row i of B has the
-    coefficients of that polynomial, column i of A the powers of the point. The last of
-    each are for infinity.
+    Toom and Cook's: A (G k * B x), number by number, is x convolved with k. Row i of G
+    gives a kernel's polynomial at point i, divided by what the polynomial that is 0 at
+    all other points has there. Row i of B has the coefficients of that polynomial, and
+    column i of A the powers of the point. The last of each are for infinity.
     """
     points = np.array(POINTS[: tile + 1], float)
     others = [np.delete(points, i) for i in range(len(points))]
