@@ -11,6 +11,7 @@ from frameworks.fast.activations import ACTIVATIONS, Activation
 from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.folded import FoldedConv2D
 from frameworks.fast.norms import SharedNorm
+from frameworks.fast.owned import target
 from frameworks.fast.scratch import aligned
 from frameworks.fast.twins import in_a_row, neighbours
 from frameworks.layers import Add, Container, Identity, Sequential
@@ -71,6 +72,8 @@ class NormedAdd(Add):
     again: a step of ResNet-20 on one core takes 0.98 of the time.
     """
 
+    overwrites = False
+
     def __init__(self, add: Add) -> None:
         self.layers = add.layers
         self.branch, self.shortcut = add.layers.values()
@@ -96,8 +99,8 @@ class NormedAdd(Add):
         """Return the sum of the gradients of x."""
         dsum = dout
         if self.norm.activation:
-            dsum = aligned(dout.shape, dout.dtype)
-            self.norm.dsum = as_rows(dsum)
+            self.norm.dsum = target(self, as_rows(dout))
+            dsum = self.norm.dsum.reshape(dout.shape)
         dx = self.branch.backward(dout)
         self.norm.dsum = None
         dshortcut = self.shortcut.backward(dsum)

@@ -9,6 +9,7 @@ import numpy as np
 
 from frameworks.engines import PlainNet
 from frameworks.fast.banded import BandedConv2D
+from frameworks.fast.channels import short_rows
 from frameworks.fast.depthwise import TiledDepthwiseConv2D
 from frameworks.fast.folded import folded
 from frameworks.fast.fused import BandedActivation, with_activations, with_sums
@@ -19,6 +20,7 @@ from frameworks.fast.normed import (
     with_normed_convolutions,
 )
 from frameworks.fast.norms import SharedNorm
+from frameworks.fast.owned import with_overwriting
 from frameworks.fast.pointwise import PointwiseConv2D
 from frameworks.fast.pooled import PooledNorm, with_pools_first
 from frameworks.fast.pooled_tiles import PooledConv2D
@@ -49,6 +51,7 @@ class Member:
         shared = twin(net, partial(_shared, alone, meeting, number, scratch))
         shared = with_activations(with_normed_convolutions(shared))
         with_sums(with_pools_first(shared))
+        with_overwriting(shared)
         self.net = PlainNet(shared)
         self.predicting = PlainNet(with_activations(folded(twin(net, alone))))
         self.weighted = list(self.net.net.weighted().values())
@@ -57,7 +60,8 @@ class Member:
     def run(self, x: np.ndarray, layer: str, training: bool) -> np.ndarray:
         """(n, h, w, c) -> the output of a layer, images last."""
         net = self.net if training else self.predicting
-        return self.meeting.attend(partial(net.forward, x, layer, training))
+        with short_rows():
+            return self.meeting.attend(partial(net.forward, x, layer, training))
 
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
         """(n, h, w, c) -> [logits (classes, n)], in training."""
@@ -65,7 +69,8 @@ class Member:
 
     def backward(self, dlogits: np.ndarray) -> list[np.ndarray]:
         """(classes, n) -> the gradient of each weight that is trained, in order."""
-        self.meeting.attend(partial(self.net.backward, dlogits))
+        with short_rows():
+            self.meeting.attend(partial(self.net.backward, dlogits))
         return [getattr(layer, f"d{role}") for layer, role in trained(self.weighted)]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.norms import FAR, SharedNorm
+from frameworks.fast.owned import target
 from frameworks.fast.pointwise import PointwiseConv2D, over_pixels
 from frameworks.fast.products import times
 from frameworks.fast.scratch import aligned
@@ -76,7 +77,7 @@ class NormedConv2D(SharedNorm):
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(f, h, w, n) -> (c, h, w, n)."""
         drows = as_rows(dout)
-        dnormed = aligned(drows.shape, drows.dtype) if self.activation else drows
+        dnormed = target(self, drows) if self.activation else drows
         sums = np.empty((len(self.rows), len(drows)), drows.dtype)
         for band in bands(drows.shape):
             part = dnormed[band]

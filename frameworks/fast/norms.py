@@ -14,6 +14,7 @@ import numpy as np
 from frameworks.fast.activations import Activation
 from frameworks.fast.channels import as_rows, bands
 from frameworks.fast.meeting import ForkedMeeting, Meeting
+from frameworks.fast.owned import target
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.layers import BatchNorm2D
 
@@ -32,7 +33,11 @@ class SharedNorm(BatchNorm2D):
         What is added to the norm, before the activation.
     dsum : (c, values) or None
         Where the gradient of the norm, and of what is added, is to be left.
+    overwrites : bool
+        Whether the gradient that it gets is for nobody else.
     """
+
+    overwrites = False
 
     def __init__(
         self,
@@ -56,8 +61,10 @@ class SharedNorm(BatchNorm2D):
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """The same shape: the batch's mean and variance depend on x as well."""
         drows = as_rows(dout)
-        dx = aligned(drows.shape, drows.dtype)
-        buffer = dx if self.dsum is None else self.dsum
+        if self.dsum is None:
+            dx = buffer = target(self, drows)
+        else:
+            dx, buffer = aligned(drows.shape, drows.dtype), self.dsum
         dnormed = self._derived(drows, self.rows, buffer)
         for band in bands(dx.shape):
             part = np.multiply(dnormed[band], self.scale[band, None], out=dx[band])
@@ -126,15 +133,20 @@ class SharedNorm(BatchNorm2D):
         c, values = rows.shape
         self.rows, self.origin = rows, np.zeros(c, rows.dtype)
         means, squares = np.empty((2, c), rows.dtype)
+        ones = _ones(values, rows.dtype)
         for band in bands(rows.shape):
-            means[band] = rows[band] @ _ones(values, rows.dtype) / values
-            squares[band] = self._squares(rows, band)
-            far = np.square(means[band], dtype=float)
-            if (far > FAR**2 * (squares[band] / values - far)).any():
-                self.origin[band] = means[band]
-                squares[band] = self._squares(rows, band)
-        from_origin = np.subtract(means, self.origin, dtype=float)
-        return self._of_all(values, means, squares - values * from_origin**2)
+            means[band] = rows[band] @ ones
+            squares[band] = np.vecdot(rows[band], rows[band])
+        means /= values
+        of_means = values * np.square(means, dtype=float)
+        self.far = bool((of_means > FAR**2 * (squares - of_means)).any())
+        if self.far:
+            self.origin = means
+            for band in bands(rows.shape):
+                part = self._from_origin(rows, band)
+                squares[band] = np.vecdot(part, part)
+            of_means = 0  # of what is now summed
+        return self._of_all(values, means, squares - of_means)
 
     def _of_all(
         self, values: int, means: np.ndarray, within: np.ndarray
@@ -157,17 +169,12 @@ class SharedNorm(BatchNorm2D):
         self.follow(mean, variance)
         return mean.astype(self.beta.dtype), variance.astype(self.beta.dtype)
 
-    def _squares(self, rows: np.ndarray, band: slice) -> np.ndarray:
-        """Return the sums of the squares of a band, from its origin."""
-        part = self._from_origin(rows, band)
-        return np.vecdot(part, part)
-
     def _from_origin(self, rows: np.ndarray, band: slice) -> np.ndarray:
         """Return a band of rows minus the input's origins: all 0, or all the means."""
-        part, origin = rows[band], self.origin[band]
-        if not origin.any():
+        part = rows[band]
+        if not self.far:
             return part
-        return np.subtract(part, origin[:, None], out=self._take(part))
+        return np.subtract(part, self.origin[band, None], out=self._take(part))
 
     def _take(self, like: np.ndarray) -> np.ndarray:
         return self.scratch.take("norm", *like.shape)

@@ -7,12 +7,15 @@ which share their memory, its fits gain 3 %.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from frameworks.fast.cover import TILES, Band
+from frameworks.fast.products import bind, by_few_rows
 from frameworks.fast.scratch import aligned
-from frameworks.fast.tiles import TiledConv2D, Tiles
+from frameworks.fast.tile_views import Shape, TileReader, TileWriter
+from frameworks.fast.tiles import TiledConv2D
 from frameworks.fast.tiling import Tiling
 from frameworks.layers import MaxPool2D
 
@@ -41,42 +44,68 @@ class PooledConv2D(TiledConv2D):
     def backward(self, dout: np.ndarray) -> np.ndarray:
         """(f, h, w, n) -> (c, H, W, n)."""
         if self.tiled and not self.needs_dx:
-            self.dkernel = self._dkernel(self._tiles(dout))
-            return np.empty(0, dout.dtype)
+            return self._without_dx(dout)
         if self.tiled:
             self.pool.padded_shape, self.pool.winner = self.pixels, self.winner
         return super().backward(self.pool.backward(dout))
 
     def _convolved(self, x: np.ndarray) -> np.ndarray:
         """Return the pooled pixels; which pixel of each window won is kept."""
-        self.pixels = f, h, w, n = self._out_shape(x)
+        self.pixels = f, h, w, n = self._out_shape(x.shape)
         kh, kw = self.window
         out = aligned((f, h // kh, w // kw, n), x.dtype)
         self.winner = np.empty(out.shape, np.uint8)
-        for tiling, bands in self._bands(self.pixels, len(x)):
-            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
-            for band in bands:
-                seen = tiling.transformed(tiling.B, x, band, self.padding)
-                pixels = self.scratch.take("pixels", *self._shape(tiling, band))
-                tiling.put(self._products(matrices, seen), pixels, _alone(band))
-                place = self._place(tiling, band)
+        for tiling, calls in self._calls(self._forward, x.shape):
+            tiling.kernel(self.kernel)
+            for read, multiply, write, pixels, place in calls:
+                read(x)
+                multiply()
+                write(pixels)
                 part, pooled = out[place], self.pool.forward(pixels)
                 inside = np.s_[:, : part.shape[1], : part.shape[2]]  # of the output
                 part[:], self.winner[place] = pooled[inside], self.pool.winner[inside]
         return out
 
-    def _tiles(self, dout: np.ndarray) -> Iterator[Tiles]:
-        """Yield what the gradient of the kernel is made of, for dout of the pool.
+    def _forward(self, shape: Shape) -> Iterator[tuple[Tiling, list[Any]]]:
+        """Yield the calls of each band, its pixels, and where they are when pooled."""
+        for tiling, parts in self._bands(self.pixels, shape[0]):
+            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
+            calls: list[Any] = []
+            for band in parts:
+                read = TileReader(tiling, tiling.B, shape, band, self.padding)
+                pixels = self.scratch.take("pixels", *self._shape(tiling, band))
+                write = TileWriter(tiling, pixels.shape, _alone(band))
+                multiply = bind(by_few_rows, matrices, read.out, write.tiles)
+                place = self._place(tiling, band)
+                calls.append((read, multiply, write, pixels, place))
+            yield tiling, calls
+
+    def _without_dx(self, dout: np.ndarray) -> np.ndarray:
+        """Compute the gradient of the kernel from dout of the pool.
 
         Where that of the input is not asked for, the gradients of a tile's own pixels
         are enough: no tile needs those of its neighbours.
         """
-        for tiling, bands in self._bands(self.pixels, len(self.x)):
-            for band in bands:
-                seen = tiling.transformed(tiling.B, self.x, band, self.padding)
-                pixels, alone = self._dpixels(dout, tiling, band), _alone(band)
-                own = tiling.transformed(tiling.A_turned, pixels, alone, 0, "products")
-                yield tiling, seen, own
+        by_tiling = self._calls(self._backward_without_dx, self.x.shape)
+        for tiling, calls in by_tiling:
+            for read, read_own, add_up, band in calls:
+                read(self.x)
+                read_own(self._dpixels(dout, tiling, band))
+                add_up()
+        self.dkernel = self._dkernel(by_tiling)
+        return np.empty(0, dout.dtype)
+
+    def _backward_without_dx(self, shape: Shape) -> Iterator[tuple[Tiling, list[Any]]]:
+        """Yield the calls of each band, and the band."""
+        for tiling, parts in self._bands(self.pixels, shape[0]):
+            calls: list[Any] = []
+            for band in parts:
+                read = TileReader(tiling, tiling.B, shape, band, self.padding)
+                pixels, alone = self._shape(tiling, band), _alone(band)
+                own = TileReader(tiling, tiling.A_turned, pixels, alone, 0, "products")
+                add_up = self._add_up(tiling, read.out, own.out, first=not calls)
+                calls.append((read, own, add_up, band))
+            yield tiling, calls
 
     def _dpixels(self, dout: np.ndarray, tiling: Tiling, band: Band) -> np.ndarray:
         """Return the gradients of the pixels of a band: 0 behind the last window."""

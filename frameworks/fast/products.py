@@ -1,6 +1,7 @@
 """Matrix products in the sizes that OpenBLAS has its fastest kernels for."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -37,9 +38,19 @@ def multiply(
     out: np.ndarray,
 ) -> np.ndarray:
     """Compute the product that `cut`, one of those below, cuts; return `out`."""
-    a, b, places = cut(a, b, out)
-    np.matmul(a, b, out=places)
+    bind(cut, a, b, out)()
     return out
+
+
+def bind(
+    cut: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
+    a: np.ndarray,
+    b: np.ndarray,
+    out: np.ndarray,
+) -> Callable[[], np.ndarray]:
+    """Return a call that computes such a product, of arrays that stay in place."""
+    a, b, places = cut(a, b, out)
+    return partial(np.matmul, a, b, out=places)
 
 
 def by_columns(

@@ -24,10 +24,16 @@ class Scratch:
     ----------
     dtype : str or dtype
         Of all arrays.
+
+    Attributes
+    ----------
+    version : int
+        How often an array was made anew: views of those before are out of date.
     """
 
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
+        self.version = 0
         self._arrays: dict[str, np.ndarray] = {}
 
     def take(self, name: str, *shape: int) -> np.ndarray:
@@ -36,6 +42,7 @@ class Scratch:
         if name not in self._arrays or self._arrays[name].size < size:
             self._arrays.pop(name, None)  # frees it first
             self._arrays[name] = aligned((size,), self.dtype)
+            self.version += 1
         return self._arrays[name][:size].reshape(shape)
 
 

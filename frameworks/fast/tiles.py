@@ -10,15 +10,18 @@ An image whose sides are no multiple of 4 has tiles of 3 pixels too, or alone: 2
 numbers for all of 3 x 3 pixels, and 121 for 7 x 7, where tiles of 4 would have 144.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import product
+from typing import Any
 
 import numpy as np
 
+from frameworks.fast.calls import Calls
 from frameworks.fast.cover import TAPS, TILES, Band, Runs, bands, cover, numbers_of
-from frameworks.fast.products import by_blocks, by_few_rows, multiply
+from frameworks.fast.products import bind, by_blocks, by_few_rows
 from frameworks.fast.scratch import Scratch, aligned
+from frameworks.fast.tile_views import Shape, TileReader, TileWriter
 from frameworks.fast.tiling import Tiling
 from frameworks.layers import Conv2D
 
@@ -27,8 +30,9 @@ COLUMNS = 128  # of a product at the least: below, BLAS is slow
 CHANNELS = 3  # with fewer, the transforms cost more than they save
 IMAGES = 6  # with fewer, the small products are too small
 MOST = 0.4  # of the plain layer's products; with more, it is slower
+SHAPES = 8  # of images whose calls are kept
 
-Tiles = tuple[Tiling, np.ndarray, np.ndarray]  # (numbers, g, c, tiles n), (..., f, ...)
+Bound = list[tuple[Tiling, list[Any]]]  # the calls of each band
 
 
 class TiledConv2D(Conv2D):
@@ -42,6 +46,8 @@ class TiledConv2D(Conv2D):
         self.tilings = {
             (t, u): Tiling((t, u), self.groups, scratch) for t in TILES for u in TILES
         }
+        self.kept: dict[tuple[str, Shape], Bound] = {}
+        self.version = scratch.version
 
     @staticmethod
     def serves(conv: Conv2D) -> bool:
@@ -53,7 +59,7 @@ class TiledConv2D(Conv2D):
     def forward(self, x: np.ndarray, training: bool = True) -> np.ndarray:
         """(c, H, W, n) -> (f, h, w, n), h = H + 2 padding - 2."""
         x = np.ascontiguousarray(x)
-        _, h, w, n = shape = self._out_shape(x)
+        _, h, w, n = shape = self._out_shape(x.shape)
         high, wide = map(numbers_of, self._covers(shape))
         tiled = high * wide <= MOST * TAPS**2 * h * w and n >= IMAGES
         if training:
@@ -73,59 +79,101 @@ class TiledConv2D(Conv2D):
         if "bias" in self.roles:
             self.dbias = dout.sum((1, 2, 3))
         dx = aligned(self.x.shape if self.needs_dx else (0,), dout.dtype)
-        self.dkernel = self._dkernel(self._derived(dout, dx), turned=True)
+        by_tiling = self._calls(self._backward, self.x.shape)
+        for tiling, calls in by_tiling:
+            tiling.kernel(self.kernel, turned=True)
+            for read, multiply, write, read_own, add_up in calls:
+                read(dout)
+                if self.needs_dx:
+                    multiply()
+                    write(dx)
+                read_own(self.x)
+                add_up()
+        self.dkernel = self._dkernel(by_tiling, turned=True)
         return dx
 
-    def _out_shape(self, x: np.ndarray) -> tuple[int, int, int, int]:
-        """Return (f, h, w, n) of what comes out for x."""
-        _, H, W, n = x.shape
+    def _out_shape(self, shape: Shape) -> Shape:
+        """Return (f, h, w, n) of what comes out for images (c, H, W, n)."""
+        _, H, W, n = shape
         less = 2 - 2 * self.padding
         return self.kernel.shape[-1], H - less, W - less, n
 
     def _convolved(self, x: np.ndarray) -> np.ndarray:
         """(c, H, W, n) -> (f, h, w, n)."""
-        out = aligned(self._out_shape(x), x.dtype)
-        for tiling, parts in self._bands(out.shape, len(x)):
-            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
-            for band in parts:
-                seen = tiling.transformed(tiling.B, x, band, self.padding)
-                tiling.put(self._products(matrices, seen), out, band)
+        out = aligned(self._out_shape(x.shape), x.dtype)
+        for tiling, calls in self._calls(self._forward, x.shape):
+            tiling.kernel(self.kernel)
+            for read, multiply, write in calls:
+                read(x)
+                multiply()
+                write(out)
         return out
 
-    def _derived(self, dout: np.ndarray, dx: np.ndarray) -> Iterator[Tiles]:
-        """Write dx, if it is asked for; yield what dkernel is made of.
+    def _calls(self, made: Callable[[Shape], Iterator], shape: Shape) -> Bound:
+        """Return the calls for images of a shape, bound to the present scratch memory.
 
-        Both are convolutions of dout, by the turned kernel and by the input; so what a
-        tile sees of dout is transformed once.
+        Binding may make it larger, which leaves calls that are bound already behind.
         """
-        for tiling, parts in self._bands(self.x.shape, len(dout)):
-            matrices = tiling.kernel(self.kernel, turned=True)
+        key = made.__name__, shape
+        while key not in self.kept or self.version != self.scratch.version:
+            if self.version != self.scratch.version or len(self.kept) == SHAPES:
+                self.kept.clear()
+            self.version = self.scratch.version
+            self.kept[key] = list(made(shape))
+        return self.kept[key]
+
+    def _forward(self, shape: Shape) -> Iterator[tuple[Tiling, list[Any]]]:
+        """Yield the calls of each band of images (c, H, W, n)."""
+        out_shape = self._out_shape(shape)
+        for tiling, parts in self._bands(out_shape, shape[0]):
+            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
+            calls: list[Any] = []
             for band in parts:
-                seen = tiling.transformed(tiling.B, dout, band, 2 - self.padding)
-                if self.needs_dx:
-                    tiling.put(self._products(matrices, seen), dx, band)
-                own = tiling.transformed(tiling.A_turned, self.x, band, 0, "products")
-                yield tiling, own, seen
+                read = TileReader(tiling, tiling.B, shape, band, self.padding)
+                write = TileWriter(tiling, out_shape, band)
+                multiply = bind(by_few_rows, matrices, read.out, write.tiles)
+                calls.append((read, multiply, write))
+            yield tiling, calls
 
-    def _dkernel(self, tiles: Iterator[Tiles], turned: bool = False) -> np.ndarray:
-        """Return the gradient of the kernel, or of a turned one, from all bands."""
-        g, (c, f) = self.groups, self.kernel.shape[2:]
-        totals: dict[Tiling, np.ndarray] = {}
-        for tiling, before, after in tiles:
-            name = "part" if tiling in totals else "total"
-            sums = multiply(by_blocks, before, after, tiling.memory(name, g, c, f // g))
-            if tiling in totals:
-                totals[tiling] += sums
-            else:
-                totals[tiling] = sums
-        dkernels = (tiling.dkernel(sums, turned) for tiling, sums in totals.items())
-        return reduce(np.add, dkernels)
+    def _backward(self, shape: Shape) -> Iterator[tuple[Tiling, list[Any]]]:
+        """Yield the calls of each band of the gradient of images (c, H, W, n).
 
-    def _products(self, matrices: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Return (numbers, g, f, tiles n) for matrices (numbers, g, f, c)."""
-        shape = *matrices.shape[:3], seen.shape[-1]
-        out = self.scratch.take("products", *shape)
-        return multiply(by_few_rows, matrices, seen, out)
+        It and the gradient of the kernel are convolutions of dout, by the turned kernel
+        and by the input; so what a tile sees of dout is transformed once.
+        """
+        dout_shape, padding = self._out_shape(shape), 2 - self.padding
+        for tiling, parts in self._bands(shape, dout_shape[0]):
+            matrices = tiling.kernel(self.kernel, turned=True)
+            calls: list[Any] = []
+            for band in parts:
+                read = TileReader(tiling, tiling.B, dout_shape, band, padding)
+                write = TileWriter(tiling, shape, band)
+                multiply = bind(by_few_rows, matrices, read.out, write.tiles)
+                own = TileReader(tiling, tiling.A_turned, shape, band, 0, "products")
+                add_up = self._add_up(tiling, own.out, read.out, first=not calls)
+                calls.append((read, multiply, write, own, add_up))
+            yield tiling, calls
+
+    def _add_up(
+        self, tiling: Tiling, before: np.ndarray, after: np.ndarray, first: bool
+    ) -> Callable[[], None]:
+        """Return a call that adds a band's part to the gradient of the kernel."""
+        total, calls = self._total(tiling), Calls()
+        part = total if first else tiling.memory("part", *total.shape[1:])
+        calls.append(bind(by_blocks, before, after, part))
+        if not first:
+            calls.add(np.add, total, part, out=total)
+        return calls.run
+
+    def _total(self, tiling: Tiling) -> np.ndarray:
+        """Return the memory for the gradient of what `kernel` returns."""
+        c, f = self.kernel.shape[2:]
+        return tiling.memory("total", self.groups, c, f // self.groups)
+
+    def _dkernel(self, by_tiling: Bound, turned: bool = False) -> np.ndarray:
+        """Return the gradient of the kernel, or of a turned one."""
+        parts = (tiling.dkernel(self._total(tiling), turned) for tiling, _ in by_tiling)
+        return reduce(np.add, parts)
 
     def _bands(
         self, out_shape: tuple[int, ...], c: int

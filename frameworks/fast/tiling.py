@@ -1,8 +1,6 @@
 """The transforms of a convolution by tiles, for tiles of some size: F(t x u, 3 x 3).
 
-They are products of many small matrices: some rows of an image, then some pixels of
-each row. BLAS reads them as views, and writes where the next product reads, so no tile
-is ever copied.
+`tile_views` has the products of these matrices with images.
 """
 
 from functools import cache
@@ -10,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.polynomial.polynomial import polyfromroots
 
-from frameworks.fast.cover import TAPS, Band
+from frameworks.fast.cover import TAPS
 from frameworks.fast.products import by_columns, multiply
 from frameworks.fast.scratch import Scratch
 
@@ -44,12 +42,14 @@ class Tiling:
         self.numbers = len(self.G)
 
     def kernel(self, kernel: np.ndarray, turned: bool = False) -> np.ndarray:
-        """(3, 3, c, f) -> (numbers, g, c, f / g), of a kernel or of a turned one."""
-        *_, c, f = kernel.shape
-        out = self.memory("matrices", c, f)
+        """(3, 3, c, f) -> (numbers, g, c, f / g), of a kernel or of a turned one.
+
+        What is returned is always the same scratch memory for kernels of one shape.
+        """
+        out = self.memory("matrices", *kernel.shape[2:])
         matrix, taps = self.turned_G if turned else self.G, kernel.reshape(TAPS**2, -1)
         multiply(by_columns, matrix, taps, out.reshape(self.numbers, -1))
-        return out.reshape(self.numbers, c, self.groups, -1).swapaxes(1, 2)
+        return out.reshape(*out.shape[:2], self.groups, -1).swapaxes(1, 2)
 
     def dkernel(self, sums: np.ndarray, turned: bool = False) -> np.ndarray:
         """Return the gradient of a kernel from that of what `kernel` returns."""
@@ -59,59 +59,6 @@ class Tiling:
         sums = sums.swapaxes(1, 2).reshape(numbers, -1)
         multiply(by_columns, matrix.T, sums, out.reshape(TAPS**2, -1))
         return out
-
-    def transformed(
-        self,
-        matrices: list[np.ndarray],
-        x: np.ndarray,
-        band: Band,
-        padding: int,
-        name: str = "seen",
-    ) -> np.ndarray:
-        """Return what two matrices make of each tile: (numbers, g, c, tiles n).
-
-        Matrices (a, t), (b, u) take tiles of as many pixels, and the next tile begins
-        `tile` pixels on, from images (c, H, W, n) with zeros around them.
-        """
-        c, H, W, n = x.shape
-        down, right = self.tile
-        (a, high), (b, wide) = (matrix.shape for matrix in matrices)
-        start = band.left - padding  # of the pixels of a row that are seen
-        width = right * (band.columns - 1) + wide
-        before, after = max(0, -start), min(width, W - start)
-        half = self.scratch.take("half", a, c, band.rows, width * n)
-        half[..., : before * n] = half[..., after * n :] = 0
-        inside = half[..., before * n : after * n].transpose(2, 1, 0, 3)
-        pixels = x.reshape(c, H, -1)[..., (start + before) * n : (start + after) * n]
-        for row in range(band.rows):
-            first = band.top + down * row - padding
-            above, below = max(0, first), min(H, first + high)  # the others are zeros
-            taps = matrices[0][:, above - first : below - first]
-            np.matmul(taps, pixels[:, above:below], out=inside[row])
-        out = self.scratch.take(name, a, b, c, band.rows, band.columns, n)
-        *steps, number = half.strides
-        steps += [right * n * number, n * number, number]
-        shape = a, c, band.rows, band.columns, wide, n
-        tiles = np.ndarray(shape, x.dtype, half, 0, steps)  # a view: they overlap
-        np.matmul(matrices[1], tiles, out=out.transpose(0, 2, 3, 4, 1, 5))
-        return out.reshape(a * b, self.groups, c // self.groups, -1)
-
-    def put(self, products: np.ndarray, out: np.ndarray, band: Band) -> None:
-        """Put A @ tile @ A' of each tile (numbers, f, tiles n) into its place."""
-        f, h, w, n = out.shape
-        down, right = self.tile
-        (_, a), (_, b) = (matrix.shape for matrix in self.A)
-        tiles = products.reshape(a, b, f, band.rows, band.columns, n)
-        half = self.scratch.take("half", a, f, band.rows, band.columns, right, n)
-        np.matmul(self.A[1], tiles.transpose(0, 2, 3, 4, 1, 5), out=half)
-        start, stop = band.left * n, min(w, band.left + right * band.columns) * n
-        source = half.reshape(a, f, band.rows, -1)[..., : stop - start]
-        source = source.transpose(2, 1, 0, 3)
-        pixels = out.reshape(f, h, -1)[..., start:stop]
-        for row in range(band.rows):
-            top = band.top + down * row
-            place = pixels[:, top : top + down]
-            np.matmul(self.A[0][: place.shape[1]], source[row], out=place)
 
     def memory(self, name: str, *shape: int) -> np.ndarray:
         """Return scratch memory for each number, which no other size of tile uses."""

@@ -18,6 +18,7 @@ from frameworks.fast.fused import (
 from frameworks.fast.meeting import Meeting
 from frameworks.fast.normed import DeferredConv2D, NormedConv2D
 from frameworks.fast.norms import FAR, SharedNorm
+from frameworks.fast.owned import with_overwriting
 from frameworks.fast.pointwise import PointwiseConv2D
 from frameworks.fast.pools import SeparableMaxPool2D
 from frameworks.fast.scratch import Scratch
@@ -317,3 +318,39 @@ def test_only_a_norm_and_what_comes_right_after_it_are_one():
     assert first.activation is second.activation is None
     assert third.activation.top == 6
     assert type(net.layers["relu"]) is ReLU
+
+
+def test_what_a_norm_overwrites():
+    """Gradients that a convolution has made for it, not those of two branches."""
+    rng, scratch = np.random.default_rng(0), Scratch("float64")
+    norms = [filled(BatchNorm2D(4, "float64"), rng) for _ in range(3)]
+    conv = filled(Conv2D(4, 4, (1, 1), "float64", use_bias=False), rng)
+
+    def block(first, second, third, conv):
+        branches = Sequential(second, ReLU()), Sequential(third, ReLU6())
+        return Sequential(inside=Sequential(first, ReLU(), conv, Add(*branches)))
+
+    shared = [SharedNorm(copy.copy(norm), Meeting(1), 0, scratch) for norm in norms]
+    plain = block(*norms, conv)
+    fast = with_activations(block(*shared, copy.copy(conv)))
+    with_overwriting(fast)
+    assert [norm.overwrites for norm in shared] == [True, False, False]
+    check(plain, fast, rng.normal(0, 4, (4, 5, 4, 6)), [])
+    for norm, found in zip(norms, shared, strict=True):
+        np.testing.assert_allclose(found.dgamma, norm.dgamma, rtol=1e-10)
+
+
+def test_a_gradient_that_may_not_be_written_stays():
+    norm = SharedNorm(BatchNorm2D(2), Meeting(1), 0, Scratch("float32"))
+    norm.overwrites = True
+    x = np.random.default_rng(0).normal(size=(2, 1, 1, 4)).astype("f4")
+    dout = np.broadcast_to(x, x.shape)  # as a mean over pixels gives it
+    norm.forward(x)
+    assert not np.shares_memory(norm.backward(dout), x)
+
+
+def test_numpy_has_its_own_buffer_again():
+    before = np.getbufsize()
+    with channels.short_rows():
+        assert np.getbufsize() == channels.BUFFER
+    assert np.getbufsize() == before

@@ -109,6 +109,45 @@ def test_transforms_are_a_convolution(tile):
     np.testing.assert_allclose(found, np.correlate(pixels, kernel), atol=1e-14)
 
 
+def test_layers_of_one_worker_share_memory_that_grows():
+    """Views that are kept do not outlive it; a step is that of the plain layers.
+
+    Between two of the steps, another layer makes the memory larger.
+    """
+    scratch, rng = Scratch("float64"), np.random.default_rng(0)
+    sizes = [(4, 40), (40, 6), (6, 5)]
+    plain = [Conv2D(c, f, (3, 3), "float64", padding=1) for c, f in sizes]
+    for conv in plain:
+        conv.kernel[:] = rng.normal(size=conv.kernel.shape)
+    tiled = [TiledConv2D(conv, scratch) for conv in plain]
+    for n in (6, 20, 7, 20):  # images
+        x, dout = rng.normal(size=(4, 8, 12, n)), rng.normal(size=(5, 8, 12, n))
+        outs, gradients = [x, x], [dout, dout]
+        for pair in zip(plain, tiled, strict=True):
+            outs = [conv.forward(x) for conv, x in zip(pair, outs, strict=True)]
+        for pair in zip(plain[::-1], tiled[::-1], strict=True):
+            gradients = [
+                conv.backward(d) for conv, d in zip(pair, gradients, strict=True)
+            ]
+            np.testing.assert_allclose(pair[1].dkernel, pair[0].dkernel, rtol=1e-9)
+        for expected, found in (outs, gradients):
+            np.testing.assert_allclose(found, expected, atol=1e-9)
+        if n == 7:
+            TiledConv2D(plain[1], scratch).forward(rng.normal(size=(40, 16, 16, 60)))
+    by_tiling = [parts for conv in tiled for parts in conv.kept.values()]
+    reads = [calls[0] for parts in by_tiling for _, bands in parts for calls in bands]
+    assert len(reads) >= 2 * len(tiled)
+    half = scratch.take("half", 1)
+    assert all(np.shares_memory(half, read.tiles.base) for read in reads)
+
+
+def test_only_a_few_shapes_are_kept():
+    plain, tiled = pair(3, 4, padding=1)
+    for n in range(30, 5, -1):
+        assert max(deviations(plain, tiled, n=n, size=(4, 4)).values()) < 1e-12
+        assert 1 <= len(tiled.kept) <= tiles.SHAPES
+
+
 def test_where_tiles_would_be_mostly_outside_it_is_plain():
     plain, tiled = pair(8, 8, padding=1)
     assert set(deviations(plain, tiled, n=6, size=(5, 5)).values()) == {0}
