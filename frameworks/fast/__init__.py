@@ -4,8 +4,8 @@ Any network can be `shared`: a `member` of its team has a share of each batch, o
 thread or in a process (`teams`), and the sums of `norms` are added up at a `meeting`.
 Members run the plain layers, but for convolutions: those 3x3 go by `tiles`, 1x1
 `pointwise`, those of single channels `depthwise`, and others `banded`. Predictions have
-norms `folded` into convolutions. What is computed overwrites gradients that are `owned`
-by one layer.
+norms `folded` into convolutions. Norms overwrite gradients that are `owned` by them
+alone.
 Whether a fit is worth processes is decided by counting its `work`. The rest of this
 folder serves the small CNN.
 

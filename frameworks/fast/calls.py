@@ -15,15 +15,11 @@ class Calls:
     """
 
     def __init__(self) -> None:
-        self._calls: list[Callable] = []
+        self._calls: list[partial] = []
 
     def add(self, function: Callable, *operands: Any, **out: Any) -> None:
         """Append function(*operands, out=out)."""
         self._calls.append(partial(function, *operands, **out))
-
-    def append(self, call: Callable) -> None:
-        """Append a call of no operands."""
-        self._calls.append(call)
 
     def run(self) -> None:
         """Make all the calls, in order."""

@@ -24,10 +24,10 @@ def bands(shape: tuple[int, ...]) -> Iterator[slice]:
 
 @contextmanager
 def short_rows() -> Iterator[None]:
-    """Let NumPy multiply rows of 2,048 numbers by one of each as fast as longer ones.
+    """Let NumPy multiply short rows by a number each as fast as long ones.
 
-    Rows shorter than its buffer it copies there first, which takes twice as long as to
-    multiply them: 1.02 on a step of ResNet-20 and MobileNet, 1.04 on ResNet-8.
+    It copies rows that are shorter than its buffer, which takes twice as long as the
+    product: with a smaller buffer, a step of ResNet-20 gains 2 %, of ResNet-8 4 %.
     """
     before = np.setbufsize(BUFFER)
     try:

@@ -69,7 +69,7 @@ class PooledConv2D(TiledConv2D):
     def _forward(self, shape: Shape) -> Iterator[tuple[Tiling, list[Any]]]:
         """Yield the calls of each band, its pixels, and where they are when pooled."""
         for tiling, parts in self._bands(self.pixels, shape[0]):
-            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
+            matrices = tiling.matrices(self.kernel.shape).swapaxes(-1, -2)
             calls: list[Any] = []
             for band in parts:
                 read = TileReader(tiling, tiling.B, shape, band, self.padding)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from frameworks.fast.calls import Calls
-from frameworks.fast.cover import TAPS, TILES, Band, Runs, bands, cover, numbers_of
+from frameworks.fast.cover import TAPS, Band, Runs, bands, cover, numbers_of
 from frameworks.fast.products import bind, by_blocks, by_few_rows
 from frameworks.fast.scratch import Scratch, aligned
 from frameworks.fast.tile_views import Shape, TileReader, TileWriter
@@ -43,9 +43,7 @@ class TiledConv2D(Conv2D):
     def __init__(self, conv: Conv2D, scratch: Scratch) -> None:
         vars(self).update(vars(conv))
         self.scratch = scratch
-        self.tilings = {
-            (t, u): Tiling((t, u), self.groups, scratch) for t in TILES for u in TILES
-        }
+        self.tilings: dict[tuple[int, int], Tiling] = {}  # those that were needed
         self.kept: dict[tuple[str, Shape], Bound] = {}
         self.version = scratch.version
 
@@ -126,7 +124,7 @@ class TiledConv2D(Conv2D):
         """Yield the calls of each band of images (c, H, W, n)."""
         out_shape = self._out_shape(shape)
         for tiling, parts in self._bands(out_shape, shape[0]):
-            matrices = tiling.kernel(self.kernel).swapaxes(-1, -2)
+            matrices = tiling.matrices(self.kernel.shape).swapaxes(-1, -2)
             calls: list[Any] = []
             for band in parts:
                 read = TileReader(tiling, tiling.B, shape, band, self.padding)
@@ -143,7 +141,7 @@ class TiledConv2D(Conv2D):
         """
         dout_shape, padding = self._out_shape(shape), 2 - self.padding
         for tiling, parts in self._bands(shape, dout_shape[0]):
-            matrices = tiling.kernel(self.kernel, turned=True)
+            matrices = tiling.matrices(self.kernel.shape)
             calls: list[Any] = []
             for band in parts:
                 read = TileReader(tiling, tiling.B, dout_shape, band, padding)
@@ -160,13 +158,13 @@ class TiledConv2D(Conv2D):
         """Return a call that adds a band's part to the gradient of the kernel."""
         total, calls = self._total(tiling), Calls()
         part = total if first else tiling.memory("part", *total.shape[1:])
-        calls.append(bind(by_blocks, before, after, part))
+        calls.add(bind(by_blocks, before, after, part))
         if not first:
             calls.add(np.add, total, part, out=total)
         return calls.run
 
     def _total(self, tiling: Tiling) -> np.ndarray:
-        """Return the memory for the gradient of what `kernel` returns."""
+        """Return the memory for the gradient of the matrices."""
         c, f = self.kernel.shape[2:]
         return tiling.memory("total", self.groups, c, f // self.groups)
 
@@ -181,7 +179,10 @@ class TiledConv2D(Conv2D):
         """Yield the tilings of an output (f, h, w, n) of c channels, and the bands."""
         f, _, _, n = out_shape
         for high, wide in product(*self._covers(out_shape)):
-            tiling = self.tilings[high.side, wide.side]
+            tile = high.side, wide.side
+            if tile not in self.tilings:
+                self.tilings[tile] = Tiling(tile, self.groups, self.scratch)
+            tiling = self.tilings[tile]
             floats = tiling.numbers * (2 * c + f)
             tiles = max(COLUMNS, FLOATS // floats) // n
             yield tiling, bands(high, wide, max(1, tiles))

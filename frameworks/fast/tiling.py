@@ -41,18 +41,22 @@ class Tiling:
         self.turned_G = self.G[:, ::-1].copy()  # for a kernel that is turned round
         self.numbers = len(self.G)
 
-    def kernel(self, kernel: np.ndarray, turned: bool = False) -> np.ndarray:
-        """(3, 3, c, f) -> (numbers, g, c, f / g), of a kernel or of a turned one.
+    def matrices(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return where `kernel` writes those of a shape (3, 3, c, f).
 
-        What is returned is always the same scratch memory for kernels of one shape.
+        It is a view of scratch memory: (numbers, g, c, f / g).
         """
+        out = self.memory("matrices", *shape[2:])
+        return out.reshape(*out.shape[:2], self.groups, -1).swapaxes(1, 2)
+
+    def kernel(self, kernel: np.ndarray, turned: bool = False) -> None:
+        """(3, 3, c, f): write the matrices of a kernel, or of a turned one."""
         out = self.memory("matrices", *kernel.shape[2:])
         matrix, taps = self.turned_G if turned else self.G, kernel.reshape(TAPS**2, -1)
         multiply(by_columns, matrix, taps, out.reshape(self.numbers, -1))
-        return out.reshape(*out.shape[:2], self.groups, -1).swapaxes(1, 2)
 
     def dkernel(self, sums: np.ndarray, turned: bool = False) -> np.ndarray:
-        """Return the gradient of a kernel from that of what `kernel` returns."""
+        """Return the gradient of a kernel from that of its matrices."""
         numbers, g, c, f = sums.shape
         out = np.empty((TAPS, TAPS, c, g * f), sums.dtype)
         matrix = self.turned_G if turned else self.G
