@@ -34,6 +34,12 @@ class MissingReLU(Torch_CNN):
         last[1] = nn.Identity()
 
 
+class OtherKernels(Torch_CNN):
+    """Initial kernels are drawn as those of deep networks are."""
+
+    kernels = "he_normal"
+
+
 class ReLUAfterPool(Torch_CNN):
     """Equal in every gradient, for the maximum commutes; not in the features."""
 
@@ -468,6 +474,7 @@ FAULTS = {
     ShuffledBatches: "loss_max_rel",
     DecayedBiases: "gradient_max_rel",
     OtherLearningRate: "gradient_max_rel",
+    OtherKernels: "weights_max_rel",
     UnscaledImages: "outputs_max_rel",
     IgnoredWeights: "gradient_max_rel",
     Rounded: "outputs_max_rel",

@@ -204,6 +204,20 @@ def test_the_size_of_pixels_is_no_fault(rescaled, images):
     assert evidence.within_limits(worst), worst
 
 
+def test_flat_margins_are_no_fault():
+    """Two engines of one class, on images from which Dirac kernels pass on nothing."""
+    rng = np.random.default_rng(0)
+    X, y = np.zeros((90, 16, 16, 1), np.uint8), rng.integers(3, size=90)
+    X[:, 2:7, 3:8] = rng.integers(0, 256, (90, 5, 5, 1))
+    size = {"widths": (8, 16, 16)}
+    fast, plain = (
+        gather(FAMILIES["speedrun"]["skylark"], (X, y), **size, engine=engine)
+        for engine in ("fast", "plain")
+    )
+    worst = evidence.deviations(fast, plain)
+    assert evidence.within_limits(worst), worst
+
+
 def test_without_the_standard_there_is_no_proof(tmp_path):
     """Its images are not there."""
     resnet8, _ = network.preset("resnet8")
