@@ -11,7 +11,7 @@ import pytest
 
 from frameworks import engines
 from frameworks.engines import PlainNet
-from frameworks.fast import threads
+from frameworks.fast import shared, threads, tiles
 from frameworks.fast.folded import FoldedConv2D, folded
 from frameworks.fast.fused import with_activations
 from frameworks.fast.member import ways
@@ -71,8 +71,10 @@ def batch(n):
 
 @pytest.mark.parametrize(("workers", "n"), [(1, 7), (2, 13), (3, 8), (3, 2), (2, 1)])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_it_is_plain(family, workers, n):
+def test_it_is_plain(family, workers, n, monkeypatch):
     """Two steps, a prediction, and a layer in the middle."""
+    monkeypatch.setattr(tiles, "PREDICTED", tiles.IMAGES)
+    monkeypatch.setattr(shared, "PIXELS", 1)  # few images are predicted in shares too
     nets = PlainNet(network(family)), SharedNet(network(family), workers)
     for seed in range(2):
         x, dlogits = batch(n)
@@ -88,7 +90,7 @@ def test_it_is_plain(family, workers, n):
 
 def test_convolutions_by_tiles_are_plain():
     nets = [start(network(width=8)) for start in (PlainNet, lambda n: SharedNet(n, 2))]
-    team, _ = nets[1]._shared_out(12)
+    team, _ = nets[1]._shared_out(12, True)
     layers = [layer for _, layer in team.members[0].net.net.leaves()]
     assert sum(isinstance(layer, TiledConv2D) for layer in layers) >= 3
     expected, found = (step(net, *batch(12)) for net in nets)
@@ -125,6 +127,22 @@ def test_a_prediction_disturbs_no_step():
     assert (kernel == expected["stem.conv.dkernel"]).all()
 
 
+def test_predictions_of_few_images_are_one_workers():
+    """Threads would wait for each other longer than they save."""
+    net = SharedNet(network(), 2, (32, 32, 3))
+    large = SharedNet(network(), 2, (224, 224, 3))
+    for ours, n, training, workers in (
+        (net, 1, False, 1),
+        (net, 32, False, 1),
+        (net, 32, True, 2),
+        (net, 64, False, 2),
+        (large, 1, False, 1),
+        (large, 2, False, 2),
+    ):
+        team, shares = ours._shared_out(n, training)
+        assert len(team.members) == len(shares) == workers, (n, training)
+
+
 @pytest.mark.parametrize("error", [ValueError("a layer"), KeyboardInterrupt()])
 @pytest.mark.parametrize("worker", [0, 1])
 def test_an_error_ends_all_workers_and_the_next_step_works(error, worker):
@@ -136,7 +154,7 @@ def test_an_error_ends_all_workers_and_the_next_step_works(error, worker):
     def fails(x, training=True):
         raise error
 
-    team, _ = net._shared_out(6)
+    team, _ = net._shared_out(6, True)
     team.members[worker].net.net.layers["stage1.block1"].forward = fails
     with pytest.raises(type(error)):
         net.forward(x, training=True)

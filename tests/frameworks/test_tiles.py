@@ -52,6 +52,21 @@ def test_any_image_and_padding(size, padding, monkeypatch):
     assert max(found.values()) < 1e-12
 
 
+@pytest.mark.parametrize("n", [tiles.IMAGES, tiles.PREDICTED - 1, tiles.PREDICTED])
+def test_a_prediction_takes_more_images(n, monkeypatch):
+    """Of fewer, the tiles' rows are too short; what comes out is the same."""
+    made = []
+    plain, tiled = pair(4, 6, padding=1)
+    convolved = tiled._convolved
+    monkeypatch.setattr(tiled, "_convolved", lambda x: made.append(x) or convolved(x))
+    x = np.random.default_rng(1).normal(size=(4, 8, 8, n))
+    found, expected = (conv.forward(x, training=False) for conv in (tiled, plain))
+    assert np.abs(found - expected).max() < 1e-12 * expected.std()
+    assert len(made) == (n >= tiles.PREDICTED)
+    tiled.forward(x)
+    assert tiled.tiled
+
+
 @pytest.mark.parametrize(("floats", "columns"), [(1, 1), (10**4, 8)])
 def test_any_bands(floats, columns, monkeypatch):
     """Some of the tiles at a time."""
