@@ -27,9 +27,9 @@ BATCH_SIZE, BATCHES, EPOCHS = 16, 6, 8  # the last batch of each epoch is short
 # 1e-7, and to 1 at 1e-6. How far training moves a weight is compared by itself, so that
 # no fault hides behind a small rate.
 LEARNING_RATE, LEARNING_RATE_WITH_NORMS = 1e-2, 1e-8
-# Whatever the class's own: Dirac kernels pass channels on that hardly vary, as MNIST's
-# margins do, and each norm makes 300 times as much of their rounding. The class's own
-# are compared in a kernel of this shape.
+# Of the training, whatever the class's own: Dirac kernels pass on channels that hardly
+# vary where images have flat margins, as MNIST's do, and each norm amplifies their
+# rounding up to 300 times. The class's own way is compared in a kernel of this shape.
 KERNELS, KERNEL_SHAPE = "he_normal", (3, 3, 4, 5)
 TRAINING = {
     "batch_size": BATCH_SIZE,
@@ -155,9 +155,8 @@ def gather_training(
     dtype: str,
     rate: float,
 ) -> Evidence:
-    """Return the part of the evidence that epochs from the first weights give."""
+    """Return the part of the evidence that epochs give, from KERNELS."""
     first: Evidence = {}
-    own_kernels = getattr(Model, "kernels", KERNELS)
 
     def on_epoch_end(model: Any, logs: dict[str, Any]) -> None:
         first.update({} if first else model.get_weights())
@@ -168,7 +167,7 @@ def gather_training(
     model.fit(_scaled(X), y, _importance(y))
     evidence = {
         "loss/epochs": np.array(model.history_["loss"]),
-        "weights/kernels": _kernel(own_kernels),
+        "weights/kernels": _kernel(Model),
     }
     for name, weight in model.get_weights().items():
         if is_trained(name):
@@ -272,9 +271,10 @@ def _arguments(
     return find_class(spec), X, y, spec["parameters"], spec["dtype"]
 
 
-def _kernel(kernels: str) -> np.ndarray:
-    """Return a kernel that is drawn in the way of that name."""
+def _kernel(Model: type) -> np.ndarray:
+    """Return an initial kernel, drawn as the class draws its own."""
     like = {"layer.kernel": Kind(KERNEL_SHAPE, np.dtype(DTYPE))}
+    kernels = getattr(Model, "kernels", KERNELS)
     return draw(like, np.random.default_rng(0), kernels)["layer.kernel"]
 
 

@@ -95,9 +95,12 @@ class SharedNet:
             setattr(layer, f"d{role}", first.pop(0))
 
     def _shared_out(self, n: int, training: bool) -> tuple["Team", list[slice]]:
-        """Return a team for n images, and the images of each worker."""
+        """Return a team for n images, and the images of each worker.
+
+        In training, threads have the shares that processes would have.
+        """
         count = min(self.jobs, n, 1 + threads.crew.grow(self.jobs - 1))
-        if not training:  # which takes the shares that processes would have
+        if not training:
             h, w, _ = self.image_shape
             count = min(count, max(1, n * h * w // PIXELS))
         if count not in self.teams or self.teams[count].broken:
